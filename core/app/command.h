@@ -1,0 +1,48 @@
+/* Commands of the command line: one file each, described by data. Help, man page and shell
+ * completion are made from the same data, so they cannot differ. */
+#ifndef BB_COMMAND_H
+#define BB_COMMAND_H
+
+#include <glib.h>
+
+#include "base/error.h"
+
+typedef struct bb_command {
+    const char *name;        /* "publish", "topics" */
+    const char *arguments;   /* "EVENT [FILE|-]" */
+    const char *summary;     /* one line, no full stop */
+    const char *description; /* paragraphs, separated by an empty line */
+    const char *examples;    /* lines: "command" then "    what it does"; shown under Examples */
+    const GOptionEntry
+        *options; /* ends with an entry whose long_name is NULL; may be NULL. long_name, short_name,
+                     description and arg_description also feed man page and completion */
+    /* Runs with what is left of the command line: argv[0] is the command's name, options are parsed
+     * already. Returns the exit code. The values of `options` are static in the command's own file
+     * (set once, before run). */
+    int (*run)(int argc, char **argv);
+} bb_command;
+
+/* All commands, in the order of the help; ends with NULL. */
+extern const bb_command *const bb_commands[];
+
+/* Options that every command takes: --config, --set, --log-level, --log-json, --no-color. */
+extern const char *bb_option_config;
+extern char **bb_option_set;
+extern gboolean bb_option_no_color;
+
+/* Settings and registry for a command: loads, prints every problem to standard error
+ * ("file:line:column: message") and returns FALSE when there is any (exit BB_EXIT_USAGE, or
+ * BB_EXIT_PLUGIN when the problems are of plugins only: see *ret_exit). */
+struct bb_settings;
+struct bb_registry;
+
+/* Colours only on a terminal, not with NO_COLOR or --no-color. */
+gboolean bb_app_color(int fd);
+
+/* Prints "busbar: message" to standard error. */
+void bb_app_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* Parses `argv` (argv[0] the command or the program) and runs; the body of main. */
+int bb_app_main(int argc, char **argv);
+
+#endif

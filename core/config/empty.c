@@ -1,0 +1,2 @@
+/* config layer; see core/CMakeLists.txt. */
+typedef int bb_config_is_not_empty;

@@ -1,0 +1,130 @@
+/* Settings: the configuration file and its drop-ins, checked and immutable.
+ *
+ * Text is YAML (JSON is YAML): one main file plus `conf.d/(*).yaml` beside it, merged in the order
+ * of their names. ${VAR},
+ * ${VAR:-default} and ${file:path} are expanded in values after parsing. Errors name
+ * file:line:column. */
+#ifndef BB_SETTINGS_H
+#define BB_SETTINGS_H
+
+#include <glib.h>
+#include <jansson.h>
+
+typedef struct bb_setting_place {
+    const char *file;
+    guint line;   /* from 1 */
+    guint column; /* from 1 */
+} bb_setting_place;
+
+/* A librdkafka property from `kafka:` (passed the allow-list). */
+typedef struct bb_kafka_property {
+    char *name;
+    char *value;
+    gboolean secret; /* never printed */
+} bb_kafka_property;
+
+typedef enum { BB_ORDER_KEY, BB_ORDER_PARTITION, BB_ORDER_NONE } bb_order;
+typedef enum {
+    BB_KEY_CONTRACT,
+    BB_KEY_RAW,
+    BB_KEY_JSON
+} bb_key_form; /* CONTRACT: as x-busbar-wire says */
+typedef enum { BB_META_CONTRACT, BB_META_HEADERS, BB_META_BODY, BB_META_NONE } bb_metadata_place;
+
+/* domains.<domain>.events.<event> */
+typedef struct bb_event_settings {
+    char *name;
+    gboolean enabled;
+    char *topic;           /* NULL: the plugin's */
+    char *schema;          /* absolute path; NULL: the plugin's contract */
+    json_t *plugin_config; /* `settings:`, handed to the plugin; NULL: none */
+    bb_setting_place place;
+    /* publish: */
+    bb_key_form key_form;
+    char *key_template; /* NULL: the contract's */
+    bb_metadata_place metadata;
+    char *producer; /* NULL: the contract's */
+    /* consume: */
+    char *group; /* NULL: the plugin's, or "<domain>.<event>" */
+    bb_order order;
+    guint concurrency;       /* lanes; 0 runs the stages on the consumer's thread */
+    guint batch_records;     /* largest batch handed to handle */
+    guint64 in_flight_bytes; /* bound of records read and not finished */
+    guint in_flight_records;
+    gint64 flush_interval_ms; /* longest time between a handler's PASS and its flush */
+    gint64 commit_interval_ms;
+    gboolean enrich;         /* canonical forms, defaults and the plugin's enrich while consuming */
+    char *offset_reset;      /* earliest | latest | error; of the first start of a group */
+    char *dead_letter_topic; /* NULL: "<topic>.dlq" */
+    gboolean dead_letter_create;
+    gint64 retry_initial_ms, retry_max_ms;
+    guint retry_attempts; /* of a RETRY with record scope, before it is dead-lettered; 0: without
+                             end */
+    GPtrArray *handlers;  /* char *: names of `handlers:` */
+} bb_event_settings;
+
+typedef struct bb_domain_settings {
+    char *name;
+    char *plugin; /* name, or path of a .so; "generic" for a schema alone */
+    gboolean enabled;
+    bb_setting_place place;
+    GPtrArray *events; /* bb_event_settings *; events the plugin brings and the file does not name
+                          are added by the registry */
+    gboolean only_listed;        /* `events` was given: events that are not named stay off */
+    bb_event_settings *defaults; /* for events that the file does not name */
+} bb_domain_settings;
+
+typedef struct bb_handler_settings {
+    char *name;
+    char *plugin;   /* name, or path of a .so */
+    char *handler;  /* name of the handler inside the plugin; NULL: the plugin's only one */
+    json_t *config; /* the other keys: the handler's own */
+    bb_setting_place place;
+} bb_handler_settings;
+
+typedef struct bb_settings {
+    char *path;             /* of the main file; NULL: built-in defaults */
+    GPtrArray *files;       /* char *: all files read */
+    char *bootstrap;        /* "host:port,..." or "embedded" */
+    GPtrArray *kafka;       /* bb_kafka_property * */
+    GPtrArray *plugin_path; /* char *: folders, absolute, in the order of search */
+    GPtrArray *domains;     /* bb_domain_settings * */
+    GPtrArray *handlers;    /* bb_handler_settings * */
+    gint log_level;
+    gboolean log_json;
+    gint64 drain_ms; /* bound of the drain at the end */
+    json_t *tree;    /* merged file with secrets masked, for `check --json` */
+    gpointer places; /* JSON pointer -> bb_setting_place; see bb_settings_place */
+} bb_settings;
+
+/* One finding. */
+typedef struct bb_config_problem {
+    bb_setting_place place;
+    char *pointer; /* into the merged tree */
+    char *message; /* what was expected and found, and what to do */
+} bb_config_problem;
+
+/* Loads and checks. `path` NULL: $BUSBAR_CONFIG, ./busbar.yaml, then /etc/busbar/busbar.yaml.
+ * `overrides`: "key.path=value" texts from --set, or NULL. All problems are found in one pass and
+ * appended to `problems` (bb_config_problem *), sorted by file and line. Returns NULL when there is
+ * any. */
+bb_settings *bb_settings_load(const char *path, const char *const *overrides, GPtrArray *problems);
+void bb_settings_free(bb_settings *settings);
+
+/* Text "file:line:column: message". */
+char *bb_config_problem_text(const bb_config_problem *problem);
+void bb_config_problem_free(gpointer problem);
+
+/* Where a value of the merged tree stands; file NULL when it is a default. */
+bb_setting_place bb_settings_place(const bb_settings *settings, const char *pointer);
+
+/* The published JSON Schema of the file. */
+const char *bb_settings_schema(gsize *ret_size);
+
+/* Defaults of an event that no file names; for tests and for the registry. */
+bb_event_settings *bb_event_settings_new(const char *name);
+void bb_event_settings_free(gpointer settings);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(bb_settings, bb_settings_free)
+
+#endif

@@ -1,0 +1,26 @@
+/* librdkafka configuration from the settings, and what the running library can do. */
+#ifndef BB_KAFKA_CLIENT_H
+#define BB_KAFKA_CLIENT_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "config/settings.h"
+
+/* A configuration with the user's properties, then `extra` (name, value pairs ending with NULL),
+ * logs and errors routed to the log. "embedded" starts the process's mock cluster. The caller hands
+ * it to rd_kafka_new or destroys it. */
+rd_kafka_conf_t *bb_kafka_conf_new(const bb_settings *settings, const char *const *extra,
+                                   GError **error);
+
+/* Makes the client; takes `conf` over in any case. */
+rd_kafka_t *bb_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, GError **error);
+
+/* Waits until a broker answers a metadata request. `timeout_ms` -1: for ever, saying so every few
+ * seconds; `stop` may become non-zero to give up. BB_ERROR_KAFKA names the bootstrap list and what
+ * was tried. */
+gboolean bb_kafka_wait(rd_kafka_t *client, gint64 timeout_ms, const gint *stop, GError **error);
+
+/* Runtime version check: bb_kafka_at_least(2, 10, 0). */
+gboolean bb_kafka_at_least(int major, int minor, int patch);
+
+#endif

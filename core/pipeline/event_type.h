@@ -1,0 +1,43 @@
+/* An event type as the pipeline uses it: contract, vtable, wire form and bound handlers, resolved
+ * from plugin and settings. Made by the registry (core/plugin), immutable afterwards, shared by all
+ * threads. */
+#ifndef BB_EVENT_TYPE_H
+#define BB_EVENT_TYPE_H
+
+#include <busbar/plugin.h>
+
+#include "config/settings.h"
+#include "contract/contract.h"
+
+/* A handler bound to an event type. */
+typedef struct bb_handler_binding {
+    char *name;   /* in the configuration */
+    char *plugin; /* name of the plugin */
+    char *plugin_version;
+    uint32_t capabilities;
+    busbar_handler_ops ops; /* members that an older plugin lacks are NULL */
+    char *config;           /* JSON text for `open` */
+} bb_handler_binding;
+
+typedef struct bb_event_type {
+    char *full_name; /* "customer.user_event" */
+    char *domain;
+    char *name;
+    char *topic;
+    char *group;
+    char *dead_letter_topic;
+    char *plugin; /* name of the plugin, "generic" for a schema alone */
+    char *plugin_version;
+    bb_contract *contract;
+    busbar_event_ops ops; /* members that are not there are NULL */
+    int32_t (*create)(busbar_call *call, busbar_bytes config, void **ret_self);
+    void (*destroy)(void *self);
+    char *config;            /* JSON text for `create`, or NULL */
+    const busbar_host *host; /* the services */
+    bb_wire wire;            /* contract and settings merged */
+    char *key_template;      /* merged; NULL: no key */
+    const bb_event_settings *settings;
+    GPtrArray *handlers; /* bb_handler_binding * */
+} bb_event_type;
+
+#endif

@@ -1,0 +1,2 @@
+/* plugin layer; see core/CMakeLists.txt. */
+typedef int bb_plugin_is_not_empty;

@@ -1,0 +1,30 @@
+/* Loading one plugin: file checks, dlopen, handshake. The only user of <dlfcn.h>.
+ *
+ * Nothing is ever dlclosed once its code has run. A refusal (BB_ERROR_PLUGIN) states the file, the
+ * reason, both values, and what to do about it. */
+#ifndef BB_LOADER_H
+#define BB_LOADER_H
+
+#include <busbar/plugin.h>
+#include <glib.h>
+
+typedef struct bb_plugin {
+    char *path;                          /* absolute; "(built in)" for generic */
+    busbar_plugin_descriptor descriptor; /* a copy; members that an older plugin lacks are zero */
+} bb_plugin;
+
+/* Loads the plugin at `path`. The same file twice gives the same plugin. @owns the process */
+const bb_plugin *bb_plugin_load(const char *path, GError **error);
+
+/* Finds `name` ("jsonl", "ownlens_customer") as name.so or handler_<name>.so in `folders` (char *),
+ * or takes a path that contains a slash. The error lists the folders that were searched and the
+ * nearest file name. */
+char *bb_plugin_find(const char *name, GPtrArray *folders, GError **error);
+
+/* A copy of an event type, its ops, a handler's ops, at this host's size: missing members are zero.
+ */
+void bb_copy_event_type(const busbar_event_type *from, busbar_event_type *ret_type,
+                        busbar_event_ops *ret_ops);
+void bb_copy_handler_ops(const busbar_handler_ops *from, busbar_handler_ops *ret_ops);
+
+#endif

@@ -1,0 +1,15 @@
+/* Version of the plugin contract. One line of history per minor version; see docs/abi-history.md.
+ */
+#ifndef BUSBAR_VERSION_H
+#define BUSBAR_VERSION_H
+
+/* "BUSB" read as a big-endian word: recognises a descriptor before anything else of it is trusted.
+ */
+#define BUSBAR_MAGIC 0x42555342u
+
+/* A host loads a plugin when the major versions are equal and the plugin's minor version is not
+ * newer than its own. 1.0  first version */
+#define BUSBAR_ABI_MAJOR 1u
+#define BUSBAR_ABI_MINOR 0u
+
+#endif
