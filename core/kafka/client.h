@@ -12,6 +12,10 @@
 rd_kafka_conf_t *bb_kafka_conf_new(const bb_settings *settings, const char *const *extra,
                                    GError **error);
 
+/* Sets a property unless the user's settings give it, under this name or an alias. */
+gboolean bb_kafka_conf_default(rd_kafka_conf_t *conf, const bb_settings *settings, const char *name,
+                               const char *value, GError **error);
+
 /* Makes the client; takes `conf` over in any case. */
 rd_kafka_t *bb_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, GError **error);
 

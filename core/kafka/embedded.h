@@ -11,6 +11,8 @@ const char *bb_embedded_start(GError **error);
 /* Makes a topic there; an existing one is left as it is. */
 gboolean bb_embedded_topic(const char *topic, int partitions, GError **error);
 gboolean bb_embedded_running(void);
+/* Whether `bootstrap` is the address of this process's embedded broker. */
+gboolean bb_embedded_is(const char *bootstrap);
 void bb_embedded_stop(void);
 
 #endif

@@ -1,0 +1,127 @@
+/* Client configuration from the settings, waiting for a broker, version gates. */
+#include <gtest/gtest.h>
+
+#include "support.h"
+
+TEST(KafkaClient, SettingsThenExtraDecide)
+{
+    Settings settings("127.0.0.1:1");
+    settings.add("linger.ms", "7");
+    settings.add("client.id", "mine");
+    const char *const extra[] = {"linger.ms", "9", "group.id", "g", nullptr};
+    GError *error = nullptr;
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), extra, &error);
+    ASSERT_NE(nullptr, conf) << take(&error);
+    EXPECT_EQ("127.0.0.1:1", conf_value(conf, "bootstrap.servers"));
+    EXPECT_EQ("9", conf_value(conf, "linger.ms"));
+    EXPECT_EQ("mine", conf_value(conf, "client.id"));
+    EXPECT_EQ("g", conf_value(conf, "group.id"));
+    rd_kafka_conf_destroy(conf);
+}
+
+TEST(KafkaClient, ClientIdIsBusbarByDefault)
+{
+    Settings settings("127.0.0.1:1");
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, nullptr);
+    ASSERT_NE(nullptr, conf);
+    EXPECT_EQ("busbar", conf_value(conf, "client.id"));
+    rd_kafka_conf_destroy(conf);
+}
+
+TEST(KafkaClient, DefaultGivesWayToTheUserUnderAnyName)
+{
+    Settings settings("127.0.0.1:1");
+    settings.add("queue.buffering.max.ms", "77"); /* the older name of linger.ms */
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, nullptr);
+    ASSERT_NE(nullptr, conf);
+    EXPECT_TRUE(bb_kafka_conf_default(conf, settings.get(), "linger.ms", "5", nullptr));
+    EXPECT_TRUE(bb_kafka_conf_default(conf, settings.get(), "compression.type", "snappy", nullptr));
+    EXPECT_EQ("77", conf_value(conf, "linger.ms"));
+    EXPECT_EQ("snappy", conf_value(conf, "compression.type"));
+    rd_kafka_conf_destroy(conf);
+}
+
+TEST(KafkaClient, UnknownPropertyIsNamedWithTheLibrarysVersion)
+{
+    Settings settings("127.0.0.1:1");
+    settings.add("linger.msec", "7");
+    GError *error = nullptr;
+    EXPECT_EQ(nullptr, bb_kafka_conf_new(settings.get(), nullptr, &error));
+    ASSERT_NE(nullptr, error);
+    EXPECT_EQ(BB_ERROR_USAGE, error->code);
+    std::string text = take(&error);
+    EXPECT_NE(std::string::npos, text.find("linger.msec")) << text;
+    EXPECT_NE(std::string::npos, text.find(rd_kafka_version_str())) << text;
+}
+
+TEST(KafkaClient, SecretsStayOutOfMessages)
+{
+    Settings open_settings("127.0.0.1:1"), secret_settings("127.0.0.1:1");
+    open_settings.add("security.protocol", "hunter2");
+    secret_settings.add("security.protocol", "hunter2", true);
+    GError *error = nullptr;
+    EXPECT_EQ(nullptr, bb_kafka_conf_new(open_settings.get(), nullptr, &error));
+    std::string shown = take(&error);
+    EXPECT_NE(std::string::npos, shown.find("hunter2")) << shown;
+    EXPECT_EQ(nullptr, bb_kafka_conf_new(secret_settings.get(), nullptr, &error));
+    std::string hidden = take(&error);
+    EXPECT_EQ(std::string::npos, hidden.find("hunter2")) << hidden;
+    EXPECT_NE(std::string::npos, hidden.find("security.protocol")) << hidden;
+}
+
+TEST(KafkaClient, ContradictionsAreReported)
+{
+    Settings settings("127.0.0.1:1");
+    settings.add("enable.idempotence", "true");
+    settings.add("acks", "0");
+    GError *error = nullptr;
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, &error);
+    ASSERT_NE(nullptr, conf) << take(&error);
+    EXPECT_EQ(nullptr, bb_kafka_new(RD_KAFKA_PRODUCER, conf, &error));
+    ASSERT_NE(nullptr, error);
+    EXPECT_EQ(BB_ERROR_USAGE, error->code);
+    take(&error);
+}
+
+TEST(KafkaClient, WaitGivesUpAndSaysWhatItTried)
+{
+    Settings settings("127.0.0.1:1");
+    GError *error = nullptr;
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, &error);
+    ASSERT_NE(nullptr, conf);
+    rd_kafka_t *client = bb_kafka_new(RD_KAFKA_PRODUCER, conf, &error);
+    ASSERT_NE(nullptr, client);
+    EXPECT_FALSE(bb_kafka_wait(client, 300, nullptr, &error));
+    ASSERT_NE(nullptr, error);
+    EXPECT_EQ(BB_ERROR_KAFKA, error->code);
+    std::string text = take(&error);
+    EXPECT_NE(std::string::npos, text.find("(127.0.0.1:1)")) << text;
+    EXPECT_NE(std::string::npos, text.find("Kafka at 127.0.0.1:1 is not reachable")) << text;
+    EXPECT_NE(std::string::npos, text.find("Connection refused")) << text;
+    rd_kafka_destroy(client);
+}
+
+TEST(KafkaClient, WaitStopsWhenAsked)
+{
+    Settings settings("127.0.0.1:1");
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, nullptr);
+    rd_kafka_t *client = bb_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr);
+    ASSERT_NE(nullptr, client);
+    gint stop = 1;
+    GError *error = nullptr;
+    EXPECT_FALSE(bb_kafka_wait(client, -1, &stop, &error));
+    std::string text = take(&error);
+    EXPECT_NE(std::string::npos, text.find("stopped")) << text;
+    rd_kafka_destroy(client);
+}
+
+TEST(KafkaClient, VersionGate)
+{
+    EXPECT_TRUE(bb_kafka_at_least(2, 0, 2));
+    EXPECT_TRUE(bb_kafka_at_least(1, 9, 255));
+    EXPECT_FALSE(bb_kafka_at_least(3, 0, 0));
+    int version = rd_kafka_version();
+    int major = version >> 24, minor = (version >> 16) & 0xff, patch = (version >> 8) & 0xff;
+    EXPECT_TRUE(bb_kafka_at_least(major, minor, patch));
+    EXPECT_FALSE(bb_kafka_at_least(major, minor, patch + 1));
+}
