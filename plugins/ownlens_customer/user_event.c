@@ -1,0 +1,70 @@
+/* customer.user_event: one thing a reader did. */
+#include <stdlib.h>
+
+#include "customer.h"
+#include "tally.h"
+#include "user_event.contract.h"
+
+typedef struct user_event {
+    busbar_field event_timestamp;
+    busbar_field event_date;
+    ownlens_tally by_type;
+} user_event;
+
+static const ownlens_tally_plan by_type = {
+    .member = "event_type",
+    .prefix = "user_events",
+    .help = "User events handled, by event_type",
+    .values = {"article_view", "article_click", "video_play", "newsletter_signup",
+               "subscription_prompt", "ad_click", "search", "navigation", "session_end", "comment",
+               "share", "page_view", "scroll"},
+};
+
+static int32_t create(busbar_call *call, busbar_bytes config, void **ret_self)
+{
+    user_event *self = malloc(sizeof(*self));
+    (void)config; /* it has no settings */
+    if (!self)
+        return busbar_fail(call, BUSBAR_FATAL, "out of memory");
+    self->event_timestamp = busbar_field_of(call, "event_timestamp");
+    self->event_date = busbar_field_of(call, "event_date");
+    ownlens_tally_init(&self->by_type, call, &by_type);
+    *ret_self = self;
+    return BUSBAR_PASS;
+}
+
+static void destroy(void *self)
+{
+    free(self);
+}
+
+static int32_t enrich(void *data, busbar_call *call, busbar_event *event)
+{
+    const user_event *self = data;
+    return ownlens_derive_date(call, event, self->event_date, self->event_timestamp, "event_date");
+}
+
+static int32_t handle(void *data, busbar_call *call, const busbar_batch *batch, int32_t *verdicts)
+{
+    const user_event *self = data;
+    ownlens_tally_add(&self->by_type, call, batch);
+    return ownlens_pass_all(batch, verdicts);
+}
+
+static const busbar_event_ops ops = {
+    .struct_size = sizeof(ops),
+    .enrich = enrich,
+    .handle = handle,
+};
+
+const busbar_event_type customer_user_event = {
+    .struct_size = sizeof(customer_user_event),
+    .name = "user_event",
+    .summary = "Something a reader did on a site",
+    .topic = "customer-user-events",
+    .group = "user-event-consumer-group",
+    .contract = user_event_contract,
+    .ops = &ops,
+    .create = create,
+    .destroy = destroy,
+};
