@@ -30,6 +30,7 @@ typedef struct bb_call {
     busbar_event *const *events; /* the batch, for log lines; may be NULL */
     bb_emitter *emitter;         /* NULL: emit is refused */
     bb_metrics *metrics;         /* NULL: metrics are not kept */
+    bb_parser *checker;          /* for `set_json`; NULL outside of enrich */
 } bb_call;
 
 #endif

@@ -52,12 +52,10 @@ uint32_t bb_processor_headers(bb_processor *processor, const busbar_header **ret
 /* Gives up all events of the batch. */
 void bb_processor_reset(bb_processor *processor);
 
-/* The plugin's instance and a call prepared for it, for `handle` (the lanes). */
+/* The plugin's instance, for `handle` (the lanes), and the memory of the batch. */
 void *bb_processor_self(bb_processor *processor);
 bb_arena *bb_processor_arena(bb_processor *processor);
 
-/* Host services table of the event type's calls; set by core/plugin before any processor is made.
- */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(bb_processor, bb_processor_free)
 
 #endif
