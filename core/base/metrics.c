@@ -4,13 +4,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { COUNTER = 1, GAUGE = 2, HISTOGRAM = 3, BUCKETS = 14 };
+enum { COUNTER = 1, GAUGE = 2, HISTOGRAM = 3, BUCKETS = 14, NUMBERS = 2048 };
 
 static const double bucket_bounds[BUCKETS] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
                                               0.025,  0.05,    0.1,    0.25,  0.5,    1,     5};
 
 struct bb_metric {
     guint kind;
+    gint32 number;
     char *labels;
     _Atomic double value; /* counter, gauge; sum of a histogram */
     atomic_ullong count;
@@ -27,6 +28,8 @@ typedef struct family {
 struct bb_metrics {
     GMutex lock;
     GPtrArray *families; /* in the order of registration */
+    gint32 count;        /* numbers given */
+    _Atomic(bb_metric *) numbered[NUMBERS];
 };
 
 static void metric_free(gpointer data)
@@ -84,7 +87,14 @@ static family *find_family(bb_metrics *metrics, guint kind, const char *name, co
     return entry;
 }
 
-static bb_metric *find_series(family *entry, const char *labels)
+static void give_number(bb_metrics *metrics, bb_metric *metric)
+{
+    metric->number = metrics->count < NUMBERS ? metrics->count++ : -1;
+    if (metric->number >= 0)
+        atomic_store_explicit(&metrics->numbered[metric->number], metric, memory_order_release);
+}
+
+static bb_metric *find_series(bb_metrics *metrics, family *entry, const char *labels)
 {
     for (guint i = 0; i < entry->series->len; i++) {
         bb_metric *metric = entry->series->pdata[i];
@@ -95,6 +105,7 @@ static bb_metric *find_series(family *entry, const char *labels)
     metric->kind = entry->kind;
     metric->labels = g_strdup(labels);
     g_ptr_array_add(entry->series, metric);
+    give_number(metrics, metric);
     return metric;
 }
 
@@ -105,9 +116,21 @@ bb_metric *bb_metrics_get(bb_metrics *metrics, guint kind, const char *name, con
         return NULL;
     g_mutex_lock(&metrics->lock);
     family *entry = find_family(metrics, kind, name, help);
-    bb_metric *metric = entry ? find_series(entry, labels) : NULL;
+    bb_metric *metric = entry ? find_series(metrics, entry, labels) : NULL;
     g_mutex_unlock(&metrics->lock);
     return metric;
+}
+
+gint32 bb_metric_number(const bb_metric *metric)
+{
+    return metric ? metric->number : -1;
+}
+
+bb_metric *bb_metrics_at(const bb_metrics *metrics, gint32 number)
+{
+    if (number < 0 || number >= NUMBERS)
+        return NULL;
+    return atomic_load_explicit(&metrics->numbered[number], memory_order_acquire);
 }
 
 static void add(_Atomic double *target, double value)

@@ -21,6 +21,12 @@ void bb_metrics_free(bb_metrics *metrics);
 bb_metric *bb_metrics_get(bb_metrics *metrics, guint kind, const char *name, const char *labels,
                           const char *help);
 
+/* A number for a series, for users that cannot keep a pointer; below 0 for NULL and when there are
+ * too many. */
+gint32 bb_metric_number(const bb_metric *metric);
+/* The series of a number; NULL for a number that was never given. Lock-free. @owns metrics */
+bb_metric *bb_metrics_at(const bb_metrics *metrics, gint32 number);
+
 /* Adds to a counter, sets a gauge, observes a histogram value (seconds). Lock-free. NULL is
  * ignored. */
 void bb_metric_record(bb_metric *metric, double value);
