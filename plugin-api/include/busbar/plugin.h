@@ -392,9 +392,9 @@ static inline busbar_bytes busbar_text(const char *text)
 
 /** @brief States a reason for event `index` of the batch, with a scope and a JSON pointer. @return
  * `verdict` */
-static inline int32_t busbar_vfail(busbar_call *call, uint32_t index, int32_t verdict,
-                                   uint32_t scope, const char *pointer, const char *format,
-                                   va_list arguments)
+static inline BUSBAR_PRINTF(6, 0) int32_t
+    busbar_vfail(busbar_call *call, uint32_t index, int32_t verdict, uint32_t scope,
+                 const char *pointer, const char *format, va_list arguments)
 {
     char text[1024];
     busbar_bytes reason;
