@@ -35,7 +35,10 @@ static const busbar_event_type audit_log = {
 static const busbar_event_type *const event_types[] = {&audit_log};
 
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD,     .name = "ownlens_audit",
-    .version = OWNLENS_VERSION, .summary = "OWNLENS audit domain: audit logs",
-    .event_type_count = 1,      .event_types = event_types,
+    BUSBAR_DESCRIPTOR_HEAD, /* magic, size and ABI version */
+    .name = "ownlens_audit",
+    .version = OWNLENS_VERSION,
+    .summary = "OWNLENS audit domain: audit logs",
+    .event_type_count = 1,
+    .event_types = event_types,
 };

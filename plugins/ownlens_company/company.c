@@ -15,7 +15,10 @@ static const busbar_event_type internal_content = {
 static const busbar_event_type *const event_types[] = {&internal_content};
 
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD,     .name = "ownlens_company",
-    .version = OWNLENS_VERSION, .summary = "OWNLENS company domain: internal content",
-    .event_type_count = 1,      .event_types = event_types,
+    BUSBAR_DESCRIPTOR_HEAD, /* magic, size and ABI version */
+    .name = "ownlens_company",
+    .version = OWNLENS_VERSION,
+    .summary = "OWNLENS company domain: internal content",
+    .event_type_count = 1,
+    .event_types = event_types,
 };

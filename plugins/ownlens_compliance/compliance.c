@@ -35,7 +35,10 @@ static const busbar_event_type compliance_event = {
 static const busbar_event_type *const event_types[] = {&compliance_event};
 
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD,     .name = "ownlens_compliance",
-    .version = OWNLENS_VERSION, .summary = "OWNLENS compliance domain: compliance events",
-    .event_type_count = 1,      .event_types = event_types,
+    BUSBAR_DESCRIPTOR_HEAD, /* magic, size and ABI version */
+    .name = "ownlens_compliance",
+    .version = OWNLENS_VERSION,
+    .summary = "OWNLENS compliance domain: compliance events",
+    .event_type_count = 1,
+    .event_types = event_types,
 };

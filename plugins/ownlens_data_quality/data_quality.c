@@ -35,7 +35,10 @@ static const busbar_event_type quality_metric = {
 static const busbar_event_type *const event_types[] = {&quality_metric};
 
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD,     .name = "ownlens_data_quality",
-    .version = OWNLENS_VERSION, .summary = "OWNLENS data quality domain: quality metrics",
-    .event_type_count = 1,      .event_types = event_types,
+    BUSBAR_DESCRIPTOR_HEAD, /* magic, size and ABI version */
+    .name = "ownlens_data_quality",
+    .version = OWNLENS_VERSION,
+    .summary = "OWNLENS data quality domain: quality metrics",
+    .event_type_count = 1,
+    .event_types = event_types,
 };

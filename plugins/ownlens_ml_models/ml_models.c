@@ -15,7 +15,10 @@ static const busbar_event_type model_prediction = {
 static const busbar_event_type *const event_types[] = {&model_prediction};
 
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD,     .name = "ownlens_ml_models",
-    .version = OWNLENS_VERSION, .summary = "OWNLENS machine learning domain: model predictions",
-    .event_type_count = 1,      .event_types = event_types,
+    BUSBAR_DESCRIPTOR_HEAD, /* magic, size and ABI version */
+    .name = "ownlens_ml_models",
+    .version = OWNLENS_VERSION,
+    .summary = "OWNLENS machine learning domain: model predictions",
+    .event_type_count = 1,
+    .event_types = event_types,
 };

@@ -35,7 +35,10 @@ static const busbar_event_type security_event = {
 static const busbar_event_type *const event_types[] = {&security_event};
 
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD,     .name = "ownlens_security",
-    .version = OWNLENS_VERSION, .summary = "OWNLENS security domain: security events",
-    .event_type_count = 1,      .event_types = event_types,
+    BUSBAR_DESCRIPTOR_HEAD, /* magic, size and ABI version */
+    .name = "ownlens_security",
+    .version = OWNLENS_VERSION,
+    .summary = "OWNLENS security domain: security events",
+    .event_type_count = 1,
+    .event_types = event_types,
 };
