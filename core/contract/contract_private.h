@@ -185,6 +185,8 @@ struct bb_contract {
     const char *key_template;
     bb_wire wire;
     const char *id; /* `$id` of the root, or NULL */
+    const char *text; /* of the schema as it was compiled; a copy in the arena */
+    gsize text_size;
 };
 
 #endif
