@@ -1,0 +1,44 @@
+/* Checks UUIDs (RFC 4122 text form, any letter case). */
+#include "contract/format_checks.h"
+
+#include <string.h>
+
+/* Which of eight bytes are hexadecimal digits, tested at once: the high bit of each byte that is
+ * none is set in the result. All steps stay inside their byte because the inputs are below 0x80. */
+static uint64_t find_not_hex(uint64_t bytes)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    const uint64_t high = 0x8080808080808080u;
+    uint64_t low = bytes & ~high;
+    uint64_t letter = low | ones * 0x20;
+    uint64_t from_0 = low + ones * (0x80 - '0');
+    uint64_t above_9 = low + ones * (0x7F - '9');
+    uint64_t from_a = letter + ones * (0x80 - 'a');
+    uint64_t above_f = letter + ones * (0x7F - 'f');
+    uint64_t hex = (from_0 & ~above_9) | (from_a & ~above_f);
+    return (~hex | bytes) & high;
+}
+
+static uint64_t load(const char *text)
+{
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    return bytes;
+}
+
+/* The eight bytes around two groups: "xxxx-xxxx" without its hyphen. */
+static uint64_t load_around(const char *text)
+{
+    uint32_t left, right;
+    memcpy(&left, text, sizeof left);
+    memcpy(&right, text + 5, sizeof right);
+    return (uint64_t)left << 32 | right;
+}
+
+bool bb_format_uuid(const char *text, size_t size)
+{
+    if (size != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
+        return false;
+    return (find_not_hex(load(text)) | find_not_hex(load_around(text + 9)) |
+            find_not_hex(load_around(text + 19)) | find_not_hex(load(text + 28))) == 0;
+}
