@@ -107,6 +107,17 @@ static rd_kafka_resp_err_t ask_for_topic(rd_kafka_t *client, const char *name, i
     return code;
 }
 
+/* Whether the broker is a mock cluster, ours or another process's: it has no controller, and an
+ * admin request would wait for one until its time is out. */
+static gboolean is_mock(rd_kafka_t *client, int timeout_ms)
+{
+    char *id = rd_kafka_clusterid(client, timeout_ms);
+    gboolean mock = id && g_str_has_prefix(id, "mockCluster");
+    if (id)
+        rd_kafka_mem_free(client, id);
+    return mock;
+}
+
 /* An embedded broker of another process knows no CreateTopics: a metadata request by a client that
  * allows it makes the topic. Such a broker has neither TLS nor SASL, so the address is enough. */
 static gboolean create_on_demand(const char *address, const char *name, int partitions,
@@ -130,14 +141,9 @@ static gboolean create_on_demand(const char *address, const char *name, int part
     return TRUE;
 }
 
-gboolean bb_topics_create(rd_kafka_t *client, const char *name, int partitions, int replicas,
-                          int timeout_ms, GError **error)
+static gboolean create_by_admin(rd_kafka_t *client, const char *name, int partitions, int replicas,
+                                int timeout_ms, GError **error)
 {
-    char address[ADDRESS_BYTES] = "";
-    size_t address_size = sizeof address;
-    (void)rd_kafka_conf_get(rd_kafka_conf(client), "bootstrap.servers", address, &address_size);
-    if (bb_embedded_is(address))
-        return bb_embedded_topic(name, partitions > 0 ? partitions : EMBEDDED_PARTITIONS, error);
     char text[REASON_BYTES];
     rd_kafka_NewTopic_t *topic =
         rd_kafka_NewTopic_new(name, partitions, replicas, text, sizeof text);
@@ -150,8 +156,19 @@ gboolean bb_topics_create(rd_kafka_t *client, const char *name, int partitions, 
     rd_kafka_NewTopic_destroy(topic);
     if (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         return TRUE;
-    if (code == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE)
-        return create_on_demand(address, name, partitions, timeout_ms, error);
     g_set_error(error, BB_ERROR, BB_ERROR_KAFKA, "topic %s cannot be made: %s", name, reason);
     return FALSE;
+}
+
+gboolean bb_topics_create(rd_kafka_t *client, const char *name, int partitions, int replicas,
+                          int timeout_ms, GError **error)
+{
+    char address[ADDRESS_BYTES] = "";
+    size_t address_size = sizeof address;
+    (void)rd_kafka_conf_get(rd_kafka_conf(client), "bootstrap.servers", address, &address_size);
+    if (bb_embedded_is(address))
+        return bb_embedded_topic(name, partitions > 0 ? partitions : EMBEDDED_PARTITIONS, error);
+    if (is_mock(client, timeout_ms))
+        return create_on_demand(address, name, partitions, timeout_ms, error);
+    return create_by_admin(client, name, partitions, replicas, timeout_ms, error);
 }

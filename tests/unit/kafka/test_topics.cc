@@ -1,9 +1,9 @@
 /* Describing and making topics on the embedded broker, of this process and of another. */
 #include <gtest/gtest.h>
 
-#include <librdkafka/rdkafka_mock.h>
-
 #include "support.h"
+
+#include <librdkafka/rdkafka_mock.h>
 
 extern "C" {
 #include "kafka/topics.h"
@@ -102,13 +102,13 @@ TEST(KafkaTopics, MadeOnAnotherProcesssEmbeddedBrokerFromAConsumerToo)
 
 TEST(KafkaTopics, WrongNumbersAreUsageErrors)
 {
-    Other broker;
-    Settings settings(broker.bootstrap());
+    Settings settings("127.0.0.1:1");
     rd_kafka_t *client = client_of(settings, RD_KAFKA_PRODUCER);
     ASSERT_NE(nullptr, client);
     GError *error = nullptr;
-    EXPECT_FALSE(bb_topics_create(client, "t", 0, -1, 5000, &error));
+    EXPECT_FALSE(bb_topics_create(client, "t", -2, -1, 50, &error));
     ASSERT_NE(nullptr, error);
+    EXPECT_EQ(BB_ERROR_USAGE, error->code);
     EXPECT_NE(std::string::npos, take(&error).find("topic t"));
     rd_kafka_destroy(client);
 }
