@@ -1,2 +1,0 @@
-/* plugin layer; see core/CMakeLists.txt. */
-typedef int bb_plugin_is_not_empty;
