@@ -73,7 +73,8 @@ static inline int ownlens_instant(busbar_bytes text, int64_t *ret_us)
 }
 
 /* True when an accepted timestamp says where it stands to UTC: Unix times do, texts do with an
- * offset at their end. A sign before the eleventh byte belongs to the date, or to a Unix time. */
+ * offset at their end. A sign before the eleventh byte belongs to the date, or to a Unix time; the
+ * minus sign may be U+2212. */
 static inline int ownlens_has_offset(uint32_t type, busbar_bytes text)
 {
     size_t i = 0;
@@ -84,7 +85,7 @@ static inline int ownlens_has_offset(uint32_t type, busbar_bytes text)
     if (i == text.size)
         return 1; /* neither a time nor a date: digits only */
     for (i = OWNLENS_DATE_SIZE; i < text.size; i++)
-        if (memchr("Zz+-", text.data[i], 4))
+        if (memchr("Zz+-\xE2", text.data[i], 5))
             return 1;
     return 0;
 }
