@@ -90,7 +90,7 @@ bool bb_value_double(const busbar_value *value, double *ret_double);
 busbar_bytes bb_event_json(busbar_event *event);
 
 /* `text` as a JSON string with its quotes, in the arena; valid UTF-8 stays as it is. Bytes that are
- * not UTF-8 give data NULL. */
+ * not UTF-8, and a NUL, which no event may hold, give data NULL. */
 busbar_bytes bb_quote(bb_arena *arena, busbar_bytes text);
 
 /* JSON pointer (RFC 6901) of a token, in the arena. */
