@@ -1,0 +1,186 @@
+/* Calls into a domain's `handle` or a handler, and their answers. */
+#include "pipeline/sink.h"
+
+#include <string.h>
+
+#include "pipeline/call.h"
+
+struct bb_sink {
+    const bb_handler_binding *binding; /* NULL: the domain */
+    const char *name;
+    const char *version;
+    uint32_t stage;
+    int32_t (*handle)(void *self, busbar_call *call, const busbar_batch *batch, int32_t *verdicts);
+    void *self;
+    gboolean opened;
+    guint limit;
+    guint faults;
+    bb_call call;
+    bb_arena *scratch;
+    int32_t answer; /* what the last `handle` returned */
+    busbar_event **events;
+    int32_t *verdicts;
+};
+
+static bb_sink *make(const bb_event_type *type, guint limit, bb_emitter *emitter,
+                     bb_metrics *metrics)
+{
+    bb_sink *sink = g_new0(bb_sink, 1);
+    sink->limit = limit;
+    sink->scratch = bb_arena_new(4096);
+    sink->events = g_new0(busbar_event *, limit);
+    sink->verdicts = g_new0(int32_t, limit);
+    sink->call = (bb_call){.base = {.struct_size = sizeof(busbar_call), .host = type->host},
+                           .type = type,
+                           .scratch = sink->scratch,
+                           .statements = g_new0(bb_statement, limit),
+                           .emitter = emitter,
+                           .metrics = metrics};
+    return sink;
+}
+
+bb_sink *bb_sink_new_domain(const bb_event_type *type, void *self, guint limit, bb_emitter *emitter,
+                            bb_metrics *metrics)
+{
+    bb_sink *sink = make(type, limit, emitter, metrics);
+    sink->name = type->plugin;
+    sink->version = type->plugin_version;
+    sink->stage = BUSBAR_STAGE_HANDLE;
+    sink->handle = type->ops.handle;
+    sink->self = self;
+    sink->call.who = sink->name;
+    return sink;
+}
+
+bb_sink *bb_sink_new_handler(const bb_event_type *type, const bb_handler_binding *binding,
+                             guint limit, bb_emitter *emitter, bb_metrics *metrics)
+{
+    bb_sink *sink = make(type, limit, emitter, metrics);
+    sink->binding = binding;
+    sink->name = binding->name;
+    sink->version = binding->plugin_version;
+    sink->stage = BUSBAR_STAGE_SINK;
+    sink->handle = binding->ops.handle;
+    sink->call.who = sink->name;
+    return sink;
+}
+
+void bb_sink_free(bb_sink *sink)
+{
+    if (!sink)
+        return;
+    bb_arena_free(sink->scratch);
+    g_free(sink->events);
+    g_free(sink->verdicts);
+    g_free(sink->call.statements);
+    g_free(sink);
+}
+
+guint bb_sink_limit(const bb_sink *sink)
+{
+    return sink->limit;
+}
+
+guint *bb_sink_faults(bb_sink *sink)
+{
+    return &sink->faults;
+}
+
+static void begin(bb_sink *sink, uint32_t stage, guint count)
+{
+    guint statements = MAX(count, 1);
+    sink->call.base.stage = stage;
+    sink->call.events = count ? sink->events : NULL;
+    sink->call.statement_count = statements;
+    memset(sink->call.statements, 0, statements * sizeof(*sink->call.statements));
+}
+
+/* The reason the plugin stated, or one that says it stated none. */
+static const char *reason(const bb_statement *stated, int32_t verdict)
+{
+    if (stated->verdict && stated->text && *stated->text)
+        return stated->text;
+    if (verdict >= BUSBAR_PASS && verdict <= BUSBAR_FATAL)
+        return "no reason given";
+    return verdict ? "the answer is no verdict" : "no verdict was given";
+}
+
+static void fill(const bb_sink *sink, const bb_statement *stated, int32_t verdict,
+                 bb_answer *answer)
+{
+    answer->verdict = verdict;
+    answer->scope = stated->scope ? stated->scope : BUSBAR_SCOPE_RECORD;
+    answer->fault = (bb_fault){sink->call.base.stage,
+                               stated->pointer ? stated->pointer : "",
+                               "plugin",
+                               reason(stated, verdict),
+                               sink->name ? sink->name : "",
+                               sink->version ? sink->version : "",
+                               0};
+}
+
+void bb_sink_open(bb_sink *sink, bb_answer *ret_answer)
+{
+    int32_t verdict = BUSBAR_PASS;
+    begin(sink, BUSBAR_STAGE_SETUP, 0);
+    if (sink->binding && !sink->opened) {
+        const char *config = sink->binding->config;
+        verdict = sink->binding->ops.open(&sink->call.base, busbar_text(config), &sink->self);
+        sink->opened = verdict == BUSBAR_PASS;
+    }
+    fill(sink, &sink->call.statements[0], verdict, ret_answer);
+}
+
+void bb_sink_flush(bb_sink *sink, bb_answer *ret_answer)
+{
+    int32_t verdict = BUSBAR_PASS;
+    begin(sink, BUSBAR_STAGE_FLUSH, 0);
+    if (sink->binding && sink->binding->ops.flush)
+        verdict = sink->binding->ops.flush(sink->self, &sink->call.base);
+    fill(sink, &sink->call.statements[0], verdict, ret_answer);
+}
+
+void bb_sink_close(bb_sink *sink)
+{
+    if (sink->opened && sink->binding->ops.close)
+        sink->binding->ops.close(sink->self);
+    sink->opened = FALSE;
+}
+
+void bb_sink_handle(bb_sink *sink, bb_item *const *items, guint count)
+{
+    for (guint i = 0; i < count; i++)
+        sink->events[i] = items[i]->event;
+    memset(sink->verdicts, 0, count * sizeof(*sink->verdicts));
+    begin(sink, sink->stage, count);
+    const busbar_batch batch = {sizeof(batch), count, sink->events};
+    sink->answer = sink->handle(sink->self, &sink->call.base, &batch, sink->verdicts);
+}
+
+/* PASS for the whole call says that the verdicts are complete: one that is missing is a fault. */
+static int32_t verdict_of(const bb_sink *sink, guint index)
+{
+    int32_t own = sink->verdicts[index];
+    if (own)
+        return own;
+    return sink->answer == BUSBAR_PASS ? 0 : sink->answer;
+}
+
+gboolean bb_sink_passed(const bb_sink *sink, guint index)
+{
+    return sink->verdicts[index] == BUSBAR_PASS;
+}
+
+/* A verdict for all is explained by what was stated about the first. */
+void bb_sink_answer(const bb_sink *sink, guint index, bb_answer *ret_answer)
+{
+    const bb_statement *stated = &sink->call.statements[index];
+    if (!stated->verdict && !sink->verdicts[index])
+        stated = &sink->call.statements[0];
+    fill(sink, stated, verdict_of(sink, index), ret_answer);
+}
+
+void bb_sink_forget(bb_sink *sink)
+{
+    bb_arena_reset(sink->scratch);
+}
