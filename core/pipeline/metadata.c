@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "contract/canonical.h"
 
+#define NAME "_metadata"
 #define BODY_HEAD "{\"produced_at\":\""
 
 struct bb_metadata {
@@ -77,18 +78,29 @@ static void update_stamp(bb_metadata *metadata, gint64 now_us)
     metadata->stamp_size = 26;
 }
 
+/* Appends the member. A member of this name that stands elsewhere goes: on the wire `_metadata` is
+ * last. */
+static void append_member(busbar_event *event, busbar_bytes json)
+{
+    static const busbar_bytes name = {NAME, sizeof(NAME) - 1};
+    static const busbar_bytes quoted = {"\"" NAME "\"", sizeof(NAME) + 1};
+    (void)bb_event_remove_name(event, name); /* usually there is none */
+    bb_event_set_token(event, 0, json);      /* with token 0 always an edit of its own */
+    event->edits[event->edit_count - 1].name = quoted;
+}
+
 void bb_metadata_put_body(bb_metadata *metadata, busbar_event *event, gint64 now_us)
 {
-    static const busbar_bytes name = {"_metadata", sizeof("_metadata") - 1};
     const gsize head_size = sizeof(BODY_HEAD) - 1;
+    if (event->tokens[0].type != BB_OBJECT)
+        return;
     update_stamp(metadata, now_us);
     gsize size = head_size + metadata->stamp_size + metadata->tail_size;
     char *body = bb_arena_alloc(event->arena, size);
     memcpy(body, BODY_HEAD, head_size);
     memcpy(body + head_size, metadata->stamp, metadata->stamp_size);
     memcpy(body + head_size + metadata->stamp_size, metadata->tail, metadata->tail_size);
-    (void)bb_event_remove_name(event, name); /* usually there is none */
-    bb_event_set_name(event, name, (busbar_bytes){body, size});
+    append_member(event, (busbar_bytes){body, size});
 }
 
 uint32_t bb_metadata_headers(bb_metadata *metadata, gint64 now_us,

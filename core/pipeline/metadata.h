@@ -12,8 +12,9 @@ typedef struct bb_metadata bb_metadata; /* of one thread */
 bb_metadata *bb_metadata_new(const char *producer, const char *version);
 void bb_metadata_free(bb_metadata *metadata);
 
-/* Puts the member `_metadata` last in the event's body; one that is there is replaced. The time is
- * in the original producers' form: no offset, no fraction when it is zero. */
+/* Puts the member `_metadata` last in the event's body; one that is there goes. The time is in the
+ * original producers' form: no offset, no fraction when it is zero. The last change of an event:
+ * the member is in bb_event_json, not in bb_event_get. */
 void bb_metadata_put_body(bb_metadata *metadata, busbar_event *event, gint64 now_us);
 
 /* The headers busbar.produced_at (RFC 3339, UTC), busbar.producer and busbar.version; they live

@@ -92,9 +92,6 @@ int32_t bb_host_set_text(busbar_call *call, busbar_event *event, busbar_bytes na
         return 0;
     if (!text.data)
         text.data = "";
-    /* U+0000 is malformed everywhere in an event, so it is here. */
-    if (memchr(text.data, 0, text.size))
-        return 0;
     busbar_bytes quoted = bb_quote(event->arena, text);
     if (!quoted.data)
         return 0;
