@@ -1,0 +1,130 @@
+/* Settings of an event type: defaults, copies and their end. */
+#include "config/event_settings.h"
+
+#include <string.h>
+
+bb_event_settings *bb_event_settings_new(const char *name)
+{
+    bb_event_settings *event = g_new0(bb_event_settings, 1);
+    event->name = g_strdup(name);
+    event->enabled = TRUE;
+    event->key_form = BB_KEY_CONTRACT;
+    event->metadata = BB_META_CONTRACT;
+    event->order = BB_ORDER_KEY;
+    event->concurrency = 1;
+    event->batch_records = 500;
+    event->in_flight_bytes = 32u * 1024 * 1024;
+    event->in_flight_records = 10000;
+    event->flush_interval_ms = 500;
+    event->commit_interval_ms = 1000;
+    event->offset_reset = g_strdup("earliest");
+    event->dead_letter_create = TRUE;
+    event->retry_attempts = 5;
+    event->retry_initial_ms = 100;
+    event->retry_max_ms = 30000;
+    event->handlers = g_ptr_array_new_with_free_func(g_free);
+    return event;
+}
+
+bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const char *name)
+{
+    bb_event_settings *copy = g_new0(bb_event_settings, 1);
+    *copy = *from;
+    copy->name = g_strdup(name);
+    copy->topic = g_strdup(from->topic);
+    copy->schema = g_strdup(from->schema);
+    copy->plugin_config = from->plugin_config ? json_deep_copy(from->plugin_config) : NULL;
+    copy->key_template = g_strdup(from->key_template);
+    copy->producer = g_strdup(from->producer);
+    copy->group = g_strdup(from->group);
+    copy->offset_reset = g_strdup(from->offset_reset);
+    copy->dead_letter_topic = g_strdup(from->dead_letter_topic);
+    copy->handlers = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < from->handlers->len; i++)
+        g_ptr_array_add(copy->handlers, g_strdup(g_ptr_array_index(from->handlers, i)));
+    return copy;
+}
+
+void bb_event_settings_free(gpointer settings)
+{
+    bb_event_settings *event = settings;
+    if (!event)
+        return;
+    g_free(event->name);
+    g_free(event->topic);
+    g_free(event->schema);
+    json_decref(event->plugin_config);
+    g_free(event->key_template);
+    g_free(event->producer);
+    g_free(event->group);
+    g_free(event->offset_reset);
+    g_free(event->dead_letter_topic);
+    g_ptr_array_unref(event->handlers);
+    g_free(event);
+}
+
+/* publish: and consume: of one layer. */
+static void read_publish(bb_event_settings *event, const bb_node *publish)
+{
+    static const char *const keys[] = {"contract", "raw", "json", NULL};
+    static const char *const places[] = {"contract", "headers", "body", "none", NULL};
+    int key = (int)event->key_form, metadata = (int)event->metadata;
+    bb_read_choice(publish, "key", keys, &key);
+    bb_read_choice(publish, "metadata", places, &metadata);
+    event->key_form = (bb_key_form)key;
+    event->metadata = (bb_metadata_place)metadata;
+    bb_read_text(publish, "key_template", &event->key_template);
+    bb_read_text(publish, "producer", &event->producer);
+}
+
+static void read_retry(bb_event_settings *event, const bb_node *retry, GPtrArray *problems)
+{
+    bb_read_count(retry, "attempts", &event->retry_attempts);
+    bb_read_duration(retry, "initial", &event->retry_initial_ms, problems);
+    bb_read_duration(retry, "max", &event->retry_max_ms, problems);
+    if (retry && event->retry_max_ms < event->retry_initial_ms)
+        bb_problem_add(problems, &retry->place, NULL,
+                       "`retry` has max %" G_GINT64_FORMAT " ms below initial %" G_GINT64_FORMAT
+                       " ms; max is the longest wait",
+                       event->retry_max_ms, event->retry_initial_ms);
+}
+
+static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrArray *problems)
+{
+    static const char *const orders[] = {"key", "partition", "none", NULL};
+    int order = (int)event->order;
+    const bb_node *dead_letter = bb_node_get(consume, "dead_letter");
+    bb_read_text(consume, "group", &event->group);
+    bb_read_choice(consume, "order", orders, &order);
+    event->order = (bb_order)order;
+    bb_read_count(consume, "concurrency", &event->concurrency);
+    bb_read_count(consume, "batch_records", &event->batch_records);
+    bb_read_size(consume, "in_flight_bytes", &event->in_flight_bytes, problems);
+    bb_read_count(consume, "in_flight_records", &event->in_flight_records);
+    bb_read_duration(consume, "flush_interval", &event->flush_interval_ms, problems);
+    bb_read_duration(consume, "commit_interval", &event->commit_interval_ms, problems);
+    bb_read_flag(consume, "enrich", &event->enrich);
+    bb_read_text(consume, "offset_reset", &event->offset_reset);
+    bb_read_text(dead_letter, "topic", &event->dead_letter_topic);
+    bb_read_flag(dead_letter, "create", &event->dead_letter_create);
+    read_retry(event, bb_node_get(consume, "retry"), problems);
+}
+
+static void read_handlers(bb_event_settings *event, const bb_node *list)
+{
+    if (!list || list->kind != BB_NODE_LIST)
+        return;
+    g_ptr_array_set_size(event->handlers, 0);
+    for (guint i = 0; i < list->children->len; i++) {
+        const bb_node *item = g_ptr_array_index(list->children, i);
+        if (item->kind == BB_NODE_SCALAR)
+            g_ptr_array_add(event->handlers, g_strdup(item->text));
+    }
+}
+
+void bb_event_settings_read(bb_event_settings *event, const bb_node *layer, GPtrArray *problems)
+{
+    read_publish(event, bb_node_get(layer, "publish"));
+    read_consume(event, bb_node_get(layer, "consume"), problems);
+    read_handlers(event, bb_node_get(layer, "handlers"));
+}

@@ -1,0 +1,244 @@
+/* Loading settings: finds the files, merges them, checks the whole and builds the result. */
+#include "config/settings.h"
+
+#include <string.h>
+
+#include "config/build.h"
+#include "config/layers.h"
+#include "config/yaml.h"
+
+static void free_property(gpointer data)
+{
+    bb_kafka_property *property = data;
+    g_free(property->name);
+    g_free(property->value);
+    g_free(property);
+}
+
+static void free_domain(gpointer data)
+{
+    bb_domain_settings *domain = data;
+    g_free(domain->name);
+    g_free(domain->plugin);
+    g_ptr_array_unref(domain->events);
+    bb_event_settings_free(domain->defaults);
+    g_free(domain);
+}
+
+static void free_handler(gpointer data)
+{
+    bb_handler_settings *handler = data;
+    g_free(handler->name);
+    g_free(handler->plugin);
+    g_free(handler->handler);
+    json_decref(handler->config);
+    g_free(handler);
+}
+
+static bb_settings *make_settings(void)
+{
+    bb_settings *settings = g_new0(bb_settings, 1);
+    settings->files = g_ptr_array_new_with_free_func(g_free);
+    settings->kafka = g_ptr_array_new_with_free_func(free_property);
+    settings->plugin_path = g_ptr_array_new_with_free_func(g_free);
+    settings->domains = g_ptr_array_new_with_free_func(free_domain);
+    settings->handlers = g_ptr_array_new_with_free_func(free_handler);
+    return settings;
+}
+
+void bb_settings_free(bb_settings *settings)
+{
+    if (!settings)
+        return;
+    g_free(settings->path);
+    g_ptr_array_unref(settings->files);
+    g_free(settings->bootstrap);
+    g_ptr_array_unref(settings->kafka);
+    g_ptr_array_unref(settings->plugin_path);
+    g_ptr_array_unref(settings->domains);
+    g_ptr_array_unref(settings->handlers);
+    json_decref(settings->tree);
+    bb_node_free(settings->places);
+    g_free(settings);
+}
+
+/* One file, expanded and in its long form; NULL (and a problem) when it cannot be used. */
+static bb_node *read_file(bb_settings *settings, const char *path, GPtrArray *problems)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    bb_setting_place place = {g_intern_string(path), 0, 0};
+    if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        bb_problem_add(problems, &place, NULL, "is not a regular file");
+        return NULL;
+    }
+    if (!g_file_get_contents(path, &text, &size, &error)) {
+        bb_problem_add(problems, &place, NULL, "cannot be read: %s",
+                       error->code == G_FILE_ERROR_NOENT ? "no such file" : error->message);
+        return NULL;
+    }
+    g_ptr_array_add(settings->files, g_strdup(path));
+    bb_node *root = bb_yaml_parse(place.file, text, size, problems);
+    if (!root)
+        return NULL;
+    if (root->kind != BB_NODE_MAP) {
+        bb_problem_add(problems, &root->place, NULL,
+                       "a configuration is a map of sections such as `kafka:` and `domains:`");
+        bb_node_free(root);
+        return NULL;
+    }
+    bb_expand(root, problems);
+    bb_normalise(root);
+    return root;
+}
+
+static gint compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names of the drop-ins beside `path`, sorted. */
+static GPtrArray *list_drop_ins(const char *path)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *conf_d =
+        strchr(path, '/') ? g_build_filename(folder, "conf.d", NULL) : g_strdup("conf.d");
+    g_autoptr(GDir) dir = g_dir_open(conf_d, 0, NULL);
+    for (const char *name = dir ? g_dir_read_name(dir) : NULL; name; name = g_dir_read_name(dir)) {
+        if (*name != '.' && (g_str_has_suffix(name, ".yaml") || g_str_has_suffix(name, ".yml")))
+            g_ptr_array_add(names, g_build_filename(conf_d, name, NULL));
+    }
+    g_ptr_array_sort(names, compare_names);
+    return names;
+}
+
+/* The main file: as given, or the first that is there; NULL when there is none. */
+static char *find_main(const char *path)
+{
+    static const char *const places[] = {"busbar.yaml", "config/busbar.yaml",
+                                         BB_INSTALL_PREFIX "/etc/busbar/busbar.yaml",
+                                         "/etc/busbar/busbar.yaml"};
+    const char *variable = g_getenv("BUSBAR_CONFIG");
+    if (path)
+        return g_strdup(path);
+    if (variable && *variable)
+        return g_strdup(variable);
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        if (g_file_test(places[i], G_FILE_TEST_IS_REGULAR))
+            return g_strdup(places[i]);
+    }
+    return NULL;
+}
+
+static bb_node *read_all(bb_settings *settings, const char *const *overrides, GPtrArray *problems)
+{
+    bb_setting_place nowhere = {NULL, 0, 0};
+    bb_node *root = settings->path ? read_file(settings, settings->path, problems)
+                                   : bb_node_new(BB_NODE_MAP, &nowhere);
+    if (!root) /* go on with the drop-ins, to find their problems too */
+        root = bb_node_new(BB_NODE_MAP, &nowhere);
+    g_autoptr(GPtrArray) drop_ins = settings->path ? list_drop_ins(settings->path) : NULL;
+    for (guint i = 0; drop_ins && i < drop_ins->len; i++) {
+        bb_node *extra = read_file(settings, g_ptr_array_index(drop_ins, i), problems);
+        if (extra)
+            bb_merge(root, extra, problems);
+    }
+    for (; overrides && *overrides; overrides++)
+        bb_override(root, *overrides, problems);
+    bb_normalise(root);
+    return root;
+}
+
+static gint compare_problems(gconstpointer a, gconstpointer b)
+{
+    const bb_config_problem *x = *(bb_config_problem *const *)a;
+    const bb_config_problem *y = *(bb_config_problem *const *)b;
+    int files = g_strcmp0(x->place.file, y->place.file);
+    if (files != 0)
+        return files;
+    if (x->place.line != y->place.line)
+        return x->place.line < y->place.line ? -1 : 1;
+    if (x->place.column != y->place.column)
+        return x->place.column < y->place.column ? -1 : 1;
+    return strcmp(x->message, y->message);
+}
+
+bb_settings *bb_settings_load(const char *path, const char *const *overrides, GPtrArray *problems)
+{
+    g_autoptr(bb_settings) settings = make_settings();
+    g_autoptr(GPtrArray) found = g_ptr_array_new();
+    settings->path = find_main(path);
+    bb_node *root = read_all(settings, overrides, found);
+    settings->places = root;
+    bb_check_schema(root, found);
+    bb_build(settings, root, found);
+    settings->tree = bb_masked_json(root);
+    g_ptr_array_sort(found, compare_problems);
+    gboolean sound = found->len == 0;
+    for (guint i = 0; i < found->len; i++)
+        g_ptr_array_add(problems, g_ptr_array_index(found, i));
+    return sound ? g_steal_pointer(&settings) : NULL;
+}
+
+char *bb_config_problem_text(const bb_config_problem *problem)
+{
+    g_autofree char *place = bb_place_text(&problem->place);
+    return g_strdup_printf("%s: %s", place, problem->message);
+}
+
+void bb_config_problem_free(gpointer data)
+{
+    bb_config_problem *problem = data;
+    if (!problem)
+        return;
+    g_free(problem->pointer);
+    g_free(problem->message);
+    g_free(problem);
+}
+
+/* One step of a pointer: its text up to the next slash, unescaped. */
+static char *take_step(const char **pointer)
+{
+    gsize size = strcspn(*pointer, "/");
+    GString *step = g_string_new_len(*pointer, (gssize)size);
+    g_string_replace(step, "~1", "/", 0);
+    g_string_replace(step, "~0", "~", 0);
+    *pointer += size;
+    return g_string_free(step, FALSE);
+}
+
+static const bb_node *enter(const bb_node *node, const char *step)
+{
+    guint64 index = 0;
+    if (node->kind == BB_NODE_MAP)
+        return bb_node_get(node, step);
+    if (node->kind != BB_NODE_LIST ||
+        !g_ascii_string_to_unsigned(step, 10, 0, G_MAXUINT - 1, &index, NULL))
+        return NULL;
+    return index < node->children->len ? g_ptr_array_index(node->children, index) : NULL;
+}
+
+const bb_node *bb_node_at(const bb_node *root, const char *pointer, gboolean *ret_exact)
+{
+    *ret_exact = TRUE;
+    while (*pointer == '/') {
+        pointer++;
+        g_autofree char *step = take_step(&pointer);
+        const bb_node *next = enter(root, step);
+        if (!next) {
+            *ret_exact = FALSE;
+            break;
+        }
+        root = next;
+    }
+    return root;
+}
+
+bb_setting_place bb_settings_place(const bb_settings *settings, const char *pointer)
+{
+    gboolean exact = FALSE;
+    const bb_node *node = bb_node_at(settings->places, pointer, &exact);
+    return exact ? node->place : (bb_setting_place){NULL, 0, 0};
+}
