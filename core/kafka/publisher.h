@@ -23,14 +23,28 @@ typedef struct bb_outcome {
 typedef void (*bb_outcome_fn)(const bb_outcome *outcome, void *user);
 
 /* The callback comes from inside the functions below, on the caller's thread, in the order of
- * publishing. Not thread-safe. */
+ * publishing; it must not call the publisher. Not thread-safe. `settings` must outlive the
+ * publisher. */
 bb_publisher *bb_publisher_new(const bb_settings *settings, bb_metrics *metrics,
                                bb_outcome_fn on_outcome, void *user, GError **error);
 
-/* Hands one event over; the bytes are copied. Blocks while the queue is full. BB_ERROR_PLUGIN when
- * the type's instance cannot be made; every other trouble is an outcome. */
+/* A flag that ends the blocking of publish once it is non-zero; NULL for none. */
+void bb_publisher_set_stop(bb_publisher *publisher, const gint *stop);
+
+/* Waits until Kafka answers, as bb_kafka_wait. */
+gboolean bb_publisher_wait(bb_publisher *publisher, gint64 timeout_ms, const gint *stop,
+                           GError **error);
+
+/* Hands one event over; the bytes are copied. Blocks while the queue is full. FALSE, and no outcome
+ * comes, when the type's instance cannot be made (BB_ERROR_PLUGIN) and when it was stopped while it
+ * waited for room (BB_ERROR_KAFKA); every other trouble is an outcome. */
 gboolean bb_publisher_publish(bb_publisher *publisher, const bb_event_type *type, const char *text,
                               gsize size, void *opaque, GError **error);
+/* Gives an event that cannot be handed over (a line that is too long) its place in the order, with
+ * the outcome REJECTED. The texts are copied. */
+gboolean bb_publisher_refuse(bb_publisher *publisher, const bb_event_type *type,
+                             const char *keyword, const char *message, void *opaque,
+                             GError **error);
 /* Serves outcomes that have come. */
 void bb_publisher_poll(bb_publisher *publisher, int timeout_ms);
 /* Waits for all outcomes; returns how many are missing after `timeout_ms`. */
