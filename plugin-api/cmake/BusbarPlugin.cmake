@@ -4,16 +4,14 @@
 # "user_event.contract.h" with `user_event_contract`, an initialiser for a
 # `busbar_bytes`, made again when the file changes.
 
-set(BUSBAR_PLUGIN_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
-
 function(busbar_embed_contract target file)
   get_filename_component(path ${file} ABSOLUTE)
   get_filename_component(base ${file} NAME_WE)
   set(header ${CMAKE_CURRENT_BINARY_DIR}/${target}.contracts/${base}.contract.h)
   add_custom_command(OUTPUT ${header}
     COMMAND ${CMAKE_COMMAND} -DINPUT=${path} -DOUTPUT=${header} -DNAME=${base}_contract
-            -P ${BUSBAR_PLUGIN_CMAKE_DIR}/BusbarEmbed.cmake
-    DEPENDS ${path} ${BUSBAR_PLUGIN_CMAKE_DIR}/BusbarEmbed.cmake
+            -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/BusbarEmbed.cmake
+    DEPENDS ${path} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/BusbarEmbed.cmake
     COMMENT "Embedding ${base}.json" VERBATIM)
   target_sources(${target} PRIVATE ${header})
   target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${target}.contracts)
