@@ -1,9 +1,6 @@
 /* Fills absent members: defaults and generated values. */
-#include "contract/contract_private.h"
-
-#include <string.h>
-
 #include "contract/derived.h"
+#include "contract/evaluator.h"
 #include "contract/random.h"
 
 enum { NOW_MAX = 34, UUID_TEXT = 38 };
@@ -30,11 +27,18 @@ static busbar_bytes make_now(filler *fill)
     return fill->now;
 }
 
+static void take_random(bb_evaluator *evaluator, uint8_t *out)
+{
+    if (!evaluator->random)
+        evaluator->random = bb_random_new();
+    bb_random_take(evaluator->random, out);
+}
+
 static void make_uuid_bytes(filler *fill, uint32_t slot, uint8_t *out)
 {
     const bb_fill_context *context = fill->context;
     if (!context->topic) {
-        bb_random_take(bb_evaluator_random(fill->evaluator), out);
+        take_random(fill->evaluator, out);
         out[6] = (uint8_t)((out[6] & 0x0F) | 0x40);
         out[8] = (uint8_t)((out[8] & 0x3F) | 0x80);
         return;

@@ -20,14 +20,15 @@ static bool is_letter_or_digit(char c)
 static bool is_a_label(const char *label, size_t size)
 {
     char text[LABEL_MAX + 1];
-    memcpy(text, label, size);
+    for (size_t i = 0; i < size; i++)
+        text[i] = bb_is_digit(label[i]) || label[i] == '-' ? label[i] : (char)(label[i] | 0x20);
     text[size] = '\0';
     char *decoded = NULL;
     char *encoded = NULL;
     bool good =
         idn2_to_unicode_8z8z(text, &decoded, 0) == IDN2_OK &&
         idn2_register_u8((const uint8_t *)decoded, NULL, (uint8_t **)&encoded, 0) == IDN2_OK &&
-        strcasecmp(encoded, text) == 0;
+        strcmp(encoded, text) == 0;
     idn2_free(decoded);
     idn2_free(encoded);
     return good;

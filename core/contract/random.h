@@ -5,8 +5,6 @@
 
 #include <glib.h>
 
-#include "contract/contract.h"
-
 typedef struct bb_random bb_random;
 
 bb_random *bb_random_new(void);
@@ -16,9 +14,6 @@ enum { BB_RANDOM_BYTES = 16 };
 
 /* Fills `out` with BB_RANDOM_BYTES bytes. */
 void bb_random_take(bb_random *random, guint8 *out);
-
-/* The one of an evaluator, made when it is first asked for. @owns evaluator */
-bb_random *bb_evaluator_random(bb_evaluator *evaluator);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(bb_random, bb_random_free)
 
