@@ -117,20 +117,25 @@ static inline int bb_names_add(bb_names *names, const char *text, const bb_token
     return BB_NAME_NEW;
 }
 
-/* Equality without a call for the short texts that names are. */
+/* Whether the first and the last 8 bytes are the same; with up to 16 bytes: all. */
+static inline bool bb_same_ends(const char *a, const char *b, size_t size)
+{
+    uint64_t first[2], last[2];
+    memcpy(&first[0], a, sizeof(first[0]));
+    memcpy(&first[1], b, sizeof(first[1]));
+    memcpy(&last[0], a + size - sizeof(last[0]), sizeof(last[0]));
+    memcpy(&last[1], b + size - sizeof(last[1]), sizeof(last[1]));
+    return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+}
+
+/* Equality without a call for the short texts that most names are. */
 static inline bool bb_same_bytes(const char *a, size_t a_size, const char *b, size_t b_size)
 {
     if (a_size != b_size)
         return false;
-    if (a_size > 16 || a_size < 4)
-        return a_size == 0 || memcmp(a, b, a_size) == 0;
-    size_t width = a_size >= 8 ? 8 : 4;
-    uint64_t pairs[4] = {0, 0, 0, 0};
-    memcpy(&pairs[0], a, width);
-    memcpy(&pairs[1], b, width);
-    memcpy(&pairs[2], a + a_size - width, width);
-    memcpy(&pairs[3], b + a_size - width, width);
-    return pairs[0] == pairs[1] && pairs[2] == pairs[3];
+    if (G_LIKELY(a_size >= 8 && a_size <= 16))
+        return bb_same_ends(a, b, a_size);
+    return a_size == 0 || memcmp(a, b, a_size) == 0;
 }
 
 #endif
