@@ -32,6 +32,8 @@ gboolean bb_runner_start(bb_runner *runner, GError **error);
 /* Asks for the drain: stop fetching, finish, flush, commit, leave. [any thread; not from a signal
  * handler] */
 void bb_runner_stop(bb_runner *runner);
+/* As stop, without waiting for what the lanes have in hand: it will be read again. */
+void bb_runner_hurry(bb_runner *runner);
 /* TRUE when all has ended: after stop, or with `once`, or because every event type failed. */
 gboolean bb_runner_done(bb_runner *runner);
 /* Waits for the end; the error is that of the first event type that failed (FATAL, plugin fault,

@@ -29,6 +29,7 @@ typedef void (*bb_batch_done_fn)(bb_batch *batch, void *user);
 struct bb_batch {
     bb_batch *next; /* for whoever has it in a list */
     gint pending;   /* references */
+    gint spoiled;   /* something emitted for it was given up: no outcome counts */
     guint count;
     guint capacity;
     bb_item *items;

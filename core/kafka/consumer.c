@@ -1,0 +1,442 @@
+/* Life and loop of a consumer. */
+#include "kafka/consumer_private.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "kafka/client.h"
+#include "kafka/dead_letter.h"
+#include "kafka/topics.h"
+#include "pipeline/policy.h"
+
+#define READ_TIMEOUT_MS 50
+#define FULL_WAIT_MS 20
+#define SAY_AGAIN_MS 5000
+#define LAG_MS 500
+#define TOPIC_AGAIN_MS 1000
+#define TOPIC_TIMEOUT_MS 5000
+#define READ_SLOTS 1000
+
+void bb_consumer_fail(bb_consumer *consumer, bb_error_code code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    GError *error = g_error_new_valist(BB_ERROR, (gint)code, format, arguments);
+    va_end(arguments);
+    bb_log_error("%s", error->message);
+    bb_monitor_lock(&consumer->monitor);
+    if (!consumer->error)
+        consumer->error = g_steal_pointer(&error);
+    bb_monitor_wake(&consumer->monitor);
+    bb_monitor_unlock(&consumer->monitor);
+    g_clear_error(&error);
+    g_atomic_int_set(&consumer->failed, 1);
+}
+
+gboolean bb_consumer_may_say(bb_consumer *consumer)
+{
+    gint64 now = bb_clock_monotonic_ms();
+    if (now - consumer->said_ms < SAY_AGAIN_MS)
+        return FALSE;
+    consumer->said_ms = now;
+    return TRUE;
+}
+
+/* What the lanes ask for: on their threads. */
+
+static void on_dead_letter(void *user, bb_item *item, const bb_fault *fault)
+{
+    bb_consumer *consumer = user;
+    const bb_consumer_context *context = consumer->context;
+    bb_letter *letter = bb_dead_letter_new(consumer->type, item, fault, bb_clock_wall_us());
+    if (context->rejected) {
+        g_autofree char *line = bb_dead_letter_line(consumer->type, item, fault);
+        context->rejected(context->user, line);
+    }
+    (void)bb_outbox_send(context->outbox, letter); /* refused only at the end: given up then */
+}
+
+static int32_t on_emit(void *user, const busbar_record *record, bb_batch *const *batches,
+                       guint count, char **ret_reason)
+{
+    bb_consumer *consumer = user;
+    g_autofree char *topic = g_strndup(record->topic.data, record->topic.size);
+    bb_letter *letter = bb_letter_new(topic);
+    letter->partition = record->partition < 0 ? RD_KAFKA_PARTITION_UA : record->partition;
+    letter->memory = g_malloc(record->key.size + record->value.size + 1);
+    char *at = letter->memory;
+    if (record->key.data)
+        letter->key =
+            (busbar_bytes){memcpy(at, record->key.data, record->key.size), record->key.size};
+    at += record->key.size;
+    if (record->value.data)
+        letter->value =
+            (busbar_bytes){memcpy(at, record->value.data, record->value.size), record->value.size};
+    if (record->header_count)
+        letter->headers = rd_kafka_headers_new(record->header_count);
+    for (uint32_t i = 0; i < record->header_count; i++) {
+        const busbar_header *header = &record->headers[i];
+        (void)rd_kafka_header_add(letter->headers, header->name.data, (ssize_t)header->name.size,
+                                  header->value.data, (ssize_t)header->value.size);
+    }
+    bb_letter_hold(letter, batches, count);
+    rd_kafka_resp_err_t code = bb_outbox_send(consumer->context->outbox, letter);
+    if (!code)
+        return BUSBAR_PASS;
+    *ret_reason = g_strdup_printf("cannot be sent to topic %s: %s", topic, rd_kafka_err2str(code));
+    return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ? BUSBAR_REJECT : BUSBAR_RETRY;
+}
+
+static void on_retried(void *user, guint count, const bb_fault *fault, gint64 delay_ms)
+{
+    bb_consumer *consumer = user;
+    gint64 now = bb_clock_monotonic_ms();
+    bb_monitor_lock(&consumer->monitor);
+    gboolean say = now - consumer->retry_said_ms >= SAY_AGAIN_MS;
+    if (say)
+        consumer->retry_said_ms = now;
+    consumer->counts.retries += MAX(count, 1);
+    bb_monitor_unlock(&consumer->monitor);
+    bb_metric_record(consumer->metrics.retries, MAX(count, 1));
+    if (say)
+        bb_log_warning("%s: %s %s: %s; trying again in %.1f s (attempt %u)",
+                       consumer->type->full_name, bb_stage_name(fault->stage), fault->plugin,
+                       fault->message, (double)delay_ms / 1000, fault->attempts + 1);
+}
+
+static void on_stopped(void *user, const bb_fault *fault)
+{
+    bb_consumer *consumer = user;
+    bb_consumer_fail(consumer, BB_ERROR_PLUGIN,
+                     "%s has been stopped: %s %s at stage %s: %s (after %u attempts); what was in "
+                     "hand will be read again",
+                     consumer->type->full_name, fault->plugin, fault->plugin_version,
+                     bb_stage_name(fault->stage), fault->message, fault->attempts);
+}
+
+static const bb_lane_ops lane_ops = {on_dead_letter, on_emit, on_retried, on_stopped};
+
+static gboolean make_lanes(bb_consumer *consumer, GError **error)
+{
+    const bb_event_type *type = consumer->type;
+    guint lanes = MAX(type->settings->concurrency, 1);
+    consumer->workers = g_ptr_array_new_with_free_func((GDestroyNotify)bb_worker_free);
+    consumer->open = g_new0(bb_batch *, lanes);
+    for (guint i = 0; i < lanes; i++) {
+        bb_lane *lane = bb_lane_new(type, &lane_ops, consumer, consumer->context->metrics, error);
+        if (!lane)
+            return FALSE;
+        g_autofree char *name = g_strdup_printf("%.10s/%u", type->name, i);
+        g_ptr_array_add(consumer->workers,
+                        bb_worker_new(lane, name, type->settings->concurrency > 0));
+    }
+    return TRUE;
+}
+
+static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_consumer *consumer, GError **error)
+{
+    const bb_settings *settings = consumer->context->settings;
+    guint64 kilobytes = CLAMP(consumer->type->settings->in_flight_bytes / 1024, 1024, 65536);
+    char bound[24];
+    g_snprintf(bound, sizeof bound, "%" G_GUINT64_FORMAT, kilobytes);
+    if (!bb_kafka_conf_default(conf, settings, "queued.max.messages.kbytes", bound, error) ||
+        !bb_kafka_conf_default(conf, settings, "partition.assignment.strategy", "range,roundrobin",
+                               error))
+        return FALSE;
+    /* newer libraries only: a full local queue is looked at again sooner */
+    (void)bb_kafka_conf_default(conf, settings, "fetch.queue.backoff.ms", "10", NULL);
+    return TRUE;
+}
+
+static gboolean make_client(bb_consumer *consumer, GError **error)
+{
+    const bb_event_type *type = consumer->type;
+    const char *const extra[] = {"group.id",
+                                 type->group,
+                                 "enable.auto.commit",
+                                 "false",
+                                 "enable.auto.offset.store",
+                                 "false",
+                                 "enable.partition.eof",
+                                 "true",
+                                 "auto.offset.reset",
+                                 type->settings->offset_reset ? type->settings->offset_reset
+                                                              : "earliest",
+                                 NULL};
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(consumer->context->settings, extra, error);
+    if (!conf)
+        return FALSE;
+    if (!set_defaults(conf, consumer, error)) {
+        rd_kafka_conf_destroy(conf);
+        return FALSE;
+    }
+    rd_kafka_conf_set_opaque(conf, consumer);
+    rd_kafka_conf_set_rebalance_cb(conf, bb_consumer_on_rebalance);
+    rd_kafka_conf_set_offset_commit_cb(conf, bb_consumer_on_commit);
+    consumer->client = bb_kafka_new(RD_KAFKA_CONSUMER, conf, error);
+    if (!consumer->client)
+        return FALSE;
+    (void)rd_kafka_poll_set_consumer(consumer->client); /* it is a consumer */
+    consumer->queue = rd_kafka_queue_new(consumer->client);
+    return TRUE;
+}
+
+static void make_metrics(bb_consumer *consumer)
+{
+    bb_metrics *metrics = consumer->context->metrics;
+    if (!metrics)
+        return;
+    g_autofree char *labels = g_strdup_printf("event=\"%s\"", consumer->type->full_name);
+    consumer->metrics.consumed =
+        bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_consumed_total", labels, "Records read");
+    consumer->metrics.handled =
+        bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_handled_total", labels,
+                       "Records that passed all handlers and their flush");
+    consumer->metrics.dropped = bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_dropped_total",
+                                               labels, "Records dropped on purpose");
+    consumer->metrics.dead_lettered =
+        bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_dead_lettered_total", labels,
+                       "Records confirmed in the dead letter topic");
+    consumer->metrics.retries = bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_retries_total",
+                                               labels, "Records handed to a stage again");
+    consumer->metrics.in_flight = bb_metrics_get(metrics, BUSBAR_GAUGE, "busbar_in_flight", labels,
+                                                 "Records read and not finished");
+    consumer->metrics.lag =
+        bb_metrics_get(metrics, BUSBAR_GAUGE, "busbar_lag", labels, "Records behind the end");
+}
+
+bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_context *context,
+                             GError **error)
+{
+    bb_consumer *consumer = g_new0(bb_consumer, 1);
+    consumer->type = type;
+    consumer->context = context;
+    consumer->counts.lag = -1;
+    consumer->said_ms = consumer->retry_said_ms = -SAY_AGAIN_MS;
+    bb_monitor_init(&consumer->monitor);
+    consumer->partitions = bb_partitions_new(type->topic);
+    consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
+    /* a domain that is only a schema has nobody who could ask for the headers */
+    consumer->wants_headers = type->ops.validate || type->ops.enrich || type->ops.handle ||
+                              (type->handlers && type->handlers->len > 0);
+    make_metrics(consumer);
+    if (!make_lanes(consumer, error) || !make_client(consumer, error))
+        g_clear_pointer(&consumer, bb_consumer_free);
+    return consumer;
+}
+
+static gboolean is_ending(bb_consumer *consumer)
+{
+    return g_atomic_int_get(&consumer->stopping) || g_atomic_int_get(&consumer->failed);
+}
+
+/* Partitions of the topic; 0: there is no such topic, -1: not known. */
+static int count_partitions(bb_consumer *consumer)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_ptr_array_add(names, consumer->type->topic);
+    g_autoptr(GPtrArray) states =
+        bb_topics_describe(consumer->client, names, TOPIC_TIMEOUT_MS, &error);
+    if (states)
+        return ((bb_topic_state *)g_ptr_array_index(states, 0))->partitions;
+    if (bb_consumer_may_say(consumer))
+        bb_log_warning("%s: %s", consumer->type->full_name, error->message);
+    return -1;
+}
+
+/* TRUE when the topic is there, FALSE when the consumer is to end. */
+static gboolean wait_for_topic(bb_consumer *consumer)
+{
+    const bb_event_type *type = consumer->type;
+    while (!is_ending(consumer)) {
+        int partitions = count_partitions(consumer);
+        if (partitions > 0)
+            return TRUE;
+        if (partitions == 0 && consumer->context->options.once) {
+            bb_consumer_fail(consumer, BB_ERROR_KAFKA,
+                             "%s: topic %s does not exist; `busbar topics apply` makes it",
+                             type->full_name, type->topic);
+            return FALSE;
+        }
+        if (partitions == 0 && bb_consumer_may_say(consumer))
+            bb_log_warning("%s: topic %s does not exist yet; waiting for it (`busbar topics "
+                           "apply` makes it)",
+                           type->full_name, type->topic);
+        bb_monitor_lock(&consumer->monitor);
+        if (!is_ending(consumer))
+            bb_monitor_wait(&consumer->monitor, TOPIC_AGAIN_MS);
+        bb_monitor_unlock(&consumer->monitor);
+    }
+    return FALSE;
+}
+
+static gboolean subscribe(bb_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, consumer->type->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code)
+        bb_consumer_fail(consumer, BB_ERROR_KAFKA, "%s: topic %s cannot be subscribed to: %s",
+                         consumer->type->full_name, consumer->type->topic, rd_kafka_err2str(code));
+    return !code;
+}
+
+/* Rebalances, commits' answers and errors. */
+static void serve_client(bb_consumer *consumer)
+{
+    int wait = consumer->has_assignment ? 0 : FULL_WAIT_MS;
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, wait);
+    if (!message)
+        return;
+    if (message->err)
+        bb_consumer_take_error(consumer, message);
+    rd_kafka_message_destroy(message); /* a record cannot come here: its queue is forwarded */
+}
+
+static gint64 tick_lanes(bb_consumer *consumer, gint64 limit_ms)
+{
+    for (guint i = 0; i < consumer->workers->len; i++) {
+        gint64 due = bb_worker_tick(g_ptr_array_index(consumer->workers, i));
+        if (due >= 0)
+            limit_ms = MIN(limit_ms, due);
+    }
+    return limit_ms;
+}
+
+static void keep_house(bb_consumer *consumer)
+{
+    gint64 now = bb_clock_monotonic_ms();
+    if (now >= consumer->commit_at_ms) {
+        consumer->commit_at_ms = now + consumer->type->settings->commit_interval_ms;
+        bb_consumer_commit(consumer, FALSE);
+    }
+    if (now >= consumer->lag_at_ms) {
+        consumer->lag_at_ms = now + LAG_MS;
+        bb_consumer_update_lag(consumer);
+    }
+}
+
+/* One turn of the loop; FALSE when `once` has seen it all. */
+static gboolean turn(bb_consumer *consumer)
+{
+    gboolean once = consumer->context->options.once;
+    serve_client(consumer);
+    gint64 wait = tick_lanes(consumer, READ_TIMEOUT_MS);
+    bb_consumer_collect(consumer, 0);
+    gboolean full = bb_consumer_is_full(consumer);
+    if (once && consumer->has_assignment) {
+        if (!bb_consumer_know_ends(consumer))
+            return TRUE;
+        if (bb_consumer_reached_ends(consumer))
+            return FALSE;
+    }
+    if (full)
+        bb_consumer_collect(consumer, MAX(MIN(wait, FULL_WAIT_MS), 1));
+    else if (consumer->has_assignment)
+        bb_consumer_read(consumer, (int)wait);
+    keep_house(consumer);
+    return TRUE;
+}
+
+static void finish(bb_consumer *consumer)
+{
+    gboolean fast = g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST;
+    bb_consumer_settle(consumer, fast ? 0 : consumer->context->settings->drain_ms);
+    bb_consumer_commit(consumer, TRUE);
+    bb_consumer_update_lag(consumer);
+    for (guint i = 0; i < consumer->workers->len; i++)
+        bb_worker_stop(g_ptr_array_index(consumer->workers, i));
+    consumer->closing = TRUE;
+    (void)rd_kafka_consumer_close(consumer->client); /* its failure changes nothing any more */
+}
+
+static void *run(void *data)
+{
+    bb_consumer *consumer = data;
+    if (wait_for_topic(consumer) && subscribe(consumer)) {
+        while (!is_ending(consumer) && turn(consumer))
+            ;
+    }
+    finish(consumer);
+    g_atomic_int_set(&consumer->ended, 1);
+    consumer->context->ended(consumer->context->user);
+    return NULL;
+}
+
+void bb_consumer_start(bb_consumer *consumer)
+{
+    for (guint i = 0; i < consumer->workers->len; i++)
+        bb_worker_start(g_ptr_array_index(consumer->workers, i));
+    consumer->started = pthread_create(&consumer->thread, NULL, run, consumer) == 0;
+    if (!consumer->started)
+        g_error("a thread could not be started");
+}
+
+void bb_consumer_stop(bb_consumer *consumer, gboolean fast)
+{
+    if (fast)
+        g_atomic_int_set(&consumer->stopping, BB_STOP_FAST);
+    else
+        (void)g_atomic_int_compare_and_exchange(&consumer->stopping, 0, BB_STOP_DRAIN);
+    bb_monitor_lock(&consumer->monitor);
+    bb_monitor_wake(&consumer->monitor);
+    bb_monitor_unlock(&consumer->monitor);
+}
+
+gboolean bb_consumer_ended(const bb_consumer *consumer)
+{
+    return g_atomic_int_get(&consumer->ended) != 0;
+}
+
+void bb_consumer_join(bb_consumer *consumer)
+{
+    if (consumer->started)
+        (void)pthread_join(consumer->thread, NULL);
+    consumer->started = FALSE;
+    g_ptr_array_set_size(consumer->workers, 0);
+}
+
+const GError *bb_consumer_error(const bb_consumer *consumer)
+{
+    return consumer->error;
+}
+
+bb_run_counts bb_consumer_counts(bb_consumer *consumer)
+{
+    bb_monitor_lock(&consumer->monitor);
+    bb_run_counts counts = consumer->counts;
+    bb_monitor_unlock(&consumer->monitor);
+    return counts;
+}
+
+const bb_event_type *bb_consumer_type(const bb_consumer *consumer)
+{
+    return consumer->type;
+}
+
+void bb_consumer_free(bb_consumer *consumer)
+{
+    bb_batch *batch;
+    if (!consumer)
+        return;
+    bb_consumer_join(consumer);
+    bb_consumer_collect(consumer, 0);
+    while ((batch = bb_batch_queue_pop(&consumer->pool)))
+        bb_batch_free(batch);
+    g_ptr_array_unref(consumer->workers);
+    bb_partitions_free(consumer->partitions);
+    /* everything of the client must be given back before it ends: it waits for that */
+    if (consumer->queue)
+        rd_kafka_queue_destroy(consumer->queue);
+    if (consumer->client)
+        rd_kafka_destroy(consumer->client);
+    bb_monitor_clear(&consumer->monitor);
+    g_clear_error(&consumer->error);
+    g_free(consumer->read);
+    g_free(consumer->open);
+    g_free(consumer);
+}

@@ -1,0 +1,295 @@
+/* The way of records through a consumer: from its queue to the lanes and back. */
+#include "kafka/consumer_private.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#define READ_MAX 1000
+#define POOL_PER_LANE 4
+
+void bb_consumer_returned(bb_batch *batch, void *user)
+{
+    bb_consumer *consumer = user;
+    bb_monitor_lock(&consumer->monitor);
+    bb_batch_queue_push(&consumer->returned, batch);
+    bb_monitor_wake(&consumer->monitor);
+    bb_monitor_unlock(&consumer->monitor);
+}
+
+static guint32 hash_key(const char *key, gsize size)
+{
+    guint32 hash = 2166136261u; /* FNV-1a */
+    for (gsize i = 0; i < size; i++)
+        hash = (hash ^ (guchar)key[i]) * 16777619u;
+    return hash ^ (hash >> 16);
+}
+
+static guint lane_of(bb_consumer *consumer, const rd_kafka_message_t *message)
+{
+    guint lanes = consumer->workers->len;
+    guint partition = (guint)message->partition;
+    if (lanes == 1)
+        return 0;
+    switch (consumer->type->settings->order) {
+    case BB_ORDER_KEY:
+        if (message->key)
+            return (hash_key(message->key, message->key_len) + partition) % lanes;
+        return partition % lanes;
+    case BB_ORDER_PARTITION:
+        return partition % lanes;
+    case BB_ORDER_NONE:
+    default:
+        return consumer->next_lane % lanes;
+    }
+}
+
+static bb_batch *open_batch(bb_consumer *consumer, guint lane)
+{
+    if (!consumer->open[lane]) {
+        bb_batch *batch = bb_batch_queue_pop(&consumer->pool);
+        consumer->open[lane] = batch ? batch : bb_batch_new(bb_consumer_returned, consumer);
+    }
+    return consumer->open[lane];
+}
+
+static void hand_over(bb_consumer *consumer, guint lane)
+{
+    bb_batch *batch = g_steal_pointer(&consumer->open[lane]);
+    if (!batch)
+        return;
+    bb_worker_push(g_ptr_array_index(consumer->workers, lane), batch);
+    consumer->next_lane++;
+}
+
+static void add_headers(bb_batch *batch, bb_item *item, const rd_kafka_message_t *message)
+{
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return; /* there are none */
+    size_t count = rd_kafka_header_cnt(headers);
+    if (!batch->arena)
+        batch->arena = bb_arena_new(4096);
+    busbar_header *list = bb_arena_alloc(batch->arena, count * sizeof(*list));
+    for (size_t i = 0; i < count; i++) {
+        const char *name = NULL;
+        const void *value = NULL;
+        size_t size = 0;
+        (void)rd_kafka_header_get_all(headers, i, &name, &value, &size); /* `i` is in range */
+        list[i] = (busbar_header){busbar_text(name), {value, size}};
+    }
+    item->origin.headers = list;
+    item->origin.header_count = (uint32_t)count;
+}
+
+static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint64 epoch)
+{
+    guint lane = lane_of(consumer, message);
+    bb_batch *batch = open_batch(consumer, lane);
+    bb_item *item = bb_batch_add(batch);
+    rd_kafka_timestamp_type_t kind;
+    gsize size = message->len + message->key_len;
+    item->message = message;
+    item->epoch = epoch;
+    item->origin.partition = message->partition;
+    item->origin.offset = message->offset;
+    item->origin.timestamp_ms = rd_kafka_message_timestamp(message, &kind);
+    item->origin.topic = busbar_text(consumer->type->topic);
+    item->origin.key = (busbar_bytes){message->key, message->key_len};
+    item->origin.value = (busbar_bytes){message->payload, message->len};
+    if (consumer->wants_headers)
+        add_headers(batch, item, message);
+    batch->size_bytes += size;
+    batch->epoch = MAX(batch->epoch, epoch);
+    consumer->in_flight_bytes += size;
+    consumer->in_flight_records++;
+    if (batch->count >= consumer->type->settings->batch_records)
+        hand_over(consumer, lane);
+}
+
+/* TRUE for a record that `once` is to leave alone. */
+static gboolean is_past_end(const bb_consumer *consumer, const rd_kafka_message_t *message)
+{
+    if (!consumer->context->options.once)
+        return FALSE;
+    bb_partition *state = bb_partitions_get(consumer->partitions, message->partition);
+    if (!state || state->end < 0)
+        return FALSE;
+    state->past_end |= message->offset + 1 >= state->end;
+    return message->offset >= state->end;
+}
+
+/* TRUE when it went into a batch. */
+static gboolean take(bb_consumer *consumer, rd_kafka_message_t *message)
+{
+    if (G_UNLIKELY(message->err)) {
+        bb_consumer_take_error(consumer, message);
+    } else if (!is_past_end(consumer, message)) {
+        gint64 epoch =
+            bb_partitions_read(consumer->partitions, message->partition, message->offset);
+        if (G_LIKELY(epoch >= 0)) {
+            add_record(consumer, message, epoch);
+            return TRUE;
+        }
+    }
+    rd_kafka_message_destroy(message);
+    return FALSE;
+}
+
+void bb_consumer_read(bb_consumer *consumer, int timeout_ms)
+{
+    guint room = consumer->type->settings->in_flight_records;
+    room = room > consumer->in_flight_records ? room - consumer->in_flight_records : 1;
+    guint64 taken = 0;
+    ssize_t count = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->read, 1);
+    if (count < 1)
+        return;
+    if (room > 1) {
+        ssize_t more = rd_kafka_consume_batch_queue(consumer->queue, 0, consumer->read + 1,
+                                                    MIN(room, READ_MAX) - 1);
+        count += MAX(more, 0);
+    }
+    for (ssize_t i = 0; i < count; i++)
+        taken += take(consumer, consumer->read[i]) ? 1 : 0;
+    if (!taken)
+        return;
+    bb_monitor_lock(&consumer->monitor);
+    consumer->counts.consumed += taken;
+    consumer->counts.in_flight += taken;
+    bb_monitor_unlock(&consumer->monitor);
+    bb_metric_record(consumer->metrics.consumed, (double)taken);
+    for (guint lane = 0; lane < consumer->workers->len; lane++)
+        hand_over(consumer, lane);
+}
+
+/* Notes what became of the records of a batch and lets go of them. */
+static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
+{
+    gboolean spoiled = g_atomic_int_get(&batch->spoiled) != 0;
+    for (guint i = 0; i < batch->count; i++) {
+        bb_item *item = &batch->items[i];
+        guint8 outcome = spoiled ? 0 : item->outcome;
+        if (outcome)
+            (void)bb_partitions_finish(consumer->partitions, item->origin.partition, item->epoch,
+                                       item->origin.offset); /* FALSE: it came too late */
+        sums->handled += outcome == BUSBAR_PASS;
+        sums->dropped += outcome == BUSBAR_DROP;
+        sums->dead_lettered += outcome == BUSBAR_REJECT;
+        rd_kafka_message_destroy(item->message);
+    }
+    sums->consumed += batch->count;
+    consumer->in_flight_records -= batch->count;
+    consumer->in_flight_bytes -= batch->size_bytes;
+    bb_batch_clear(batch);
+    if (consumer->pool.length < consumer->workers->len * POOL_PER_LANE)
+        bb_batch_queue_push(&consumer->pool, batch);
+    else
+        bb_batch_free(batch);
+}
+
+/* Records that came back without an outcome count as never read: whoever gets their partition
+ * reads them again. */
+static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
+{
+    bb_run_counts *counts = &consumer->counts;
+    guint64 final = sums->handled + sums->dropped + sums->dead_lettered;
+    bb_monitor_lock(&consumer->monitor);
+    counts->handled += sums->handled;
+    counts->dropped += sums->dropped;
+    counts->dead_lettered += sums->dead_lettered;
+    counts->consumed -= sums->consumed - final;
+    counts->in_flight -= sums->consumed;
+    bb_monitor_unlock(&consumer->monitor);
+    bb_metric_record(consumer->metrics.handled, (double)sums->handled);
+    bb_metric_record(consumer->metrics.dropped, (double)sums->dropped);
+    bb_metric_record(consumer->metrics.dead_lettered, (double)sums->dead_lettered);
+    bb_metric_record(consumer->metrics.in_flight, consumer->in_flight_records);
+}
+
+void bb_consumer_collect(bb_consumer *consumer, gint64 timeout_ms)
+{
+    bb_batch_queue returned = {NULL, NULL, 0};
+    bb_run_counts sums = {0};
+    bb_batch *batch;
+    bb_monitor_lock(&consumer->monitor);
+    if (!consumer->returned.first && timeout_ms > 0)
+        bb_monitor_wait(&consumer->monitor, timeout_ms);
+    bb_batch_queue_move(&returned, &consumer->returned);
+    bb_monitor_unlock(&consumer->monitor);
+    if (!returned.first)
+        return;
+    while ((batch = bb_batch_queue_pop(&returned)))
+        account(consumer, batch, &sums);
+    add_sums(consumer, &sums);
+}
+
+gboolean bb_consumer_is_full(bb_consumer *consumer)
+{
+    const bb_event_settings *settings = consumer->type->settings;
+    guint64 bytes = consumer->in_flight_bytes;
+    guint64 records = consumer->in_flight_records;
+    if (consumer->paused)
+        consumer->paused = bytes >= settings->in_flight_bytes / 4 * 3 ||
+                           records * 4 >= (guint64)settings->in_flight_records * 3;
+    else
+        consumer->paused =
+            bytes >= settings->in_flight_bytes || records >= settings->in_flight_records;
+    consumer->paused = consumer->paused && records > 0; /* one record is always let in */
+    return consumer->paused;
+}
+
+static void no_offset(bb_consumer *consumer, const rd_kafka_message_t *message)
+{
+    const bb_event_type *type = consumer->type;
+    if (g_strcmp0(type->settings->offset_reset, "error") != 0) {
+        bb_log_warning("%s: the position in %s partition %d was set anew (%s): %s", type->full_name,
+                       type->topic, message->partition, type->settings->offset_reset,
+                       rd_kafka_message_errstr(message));
+        return;
+    }
+    bb_consumer_fail(consumer, BB_ERROR_KAFKA,
+                     "%s: group %s has no valid offset in %s partition %d and offset_reset is "
+                     "`error`: set offset_reset to `earliest` (read everything) or `latest` (only "
+                     "what comes from now on), or commit an offset for the group",
+                     type->full_name, type->group, type->topic, message->partition);
+}
+
+/* Trouble that may pass: said now and then. With `once` nobody waits for it to pass. */
+static void trouble(bb_consumer *consumer, const rd_kafka_message_t *message)
+{
+    const bb_event_type *type = consumer->type;
+    const char *text = rd_kafka_message_errstr(message);
+    if (consumer->context->options.once &&
+        (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+         message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)) {
+        bb_consumer_fail(consumer, BB_ERROR_KAFKA, "%s: topic %s, group %s: %s", type->full_name,
+                         type->topic, type->group, text);
+        return;
+    }
+    if (bb_consumer_may_say(consumer))
+        bb_log_warning("%s: topic %s, group %s: %s; still trying", type->full_name, type->topic,
+                       type->group, text);
+}
+
+void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *message)
+{
+    bb_partition *state;
+    switch (message->err) {
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        state = bb_partitions_get(consumer->partitions, message->partition);
+        if (!state)
+            return;
+        state->position = message->offset;
+        state->past_end |= state->end >= 0 && message->offset >= state->end;
+        return;
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        no_offset(consumer, message);
+        return;
+    case RD_KAFKA_RESP_ERR__FATAL:
+        bb_consumer_fail(consumer, BB_ERROR_KAFKA, "%s: the Kafka client gave up: %s",
+                         consumer->type->full_name, rd_kafka_message_errstr(message));
+        return;
+    default:
+        trouble(consumer, message);
+    }
+}

@@ -1,0 +1,87 @@
+/* Inside of a consumer, shared by its three files: life and loop (consumer.c), the way of records
+ * (consumer_flow.c), assignment and offsets (consumer_assign.c). */
+#ifndef BB_CONSUMER_PRIVATE_H
+#define BB_CONSUMER_PRIVATE_H
+
+#include "base/error.h"
+#include "kafka/consumer.h"
+#include "kafka/partitions.h"
+#include "pipeline/monitor.h"
+#include "pipeline/worker.h"
+
+enum { BB_STOP_DRAIN = 1, BB_STOP_FAST = 2 };
+
+struct bb_consumer {
+    const bb_event_type *type;
+    const bb_consumer_context *context;
+    rd_kafka_t *client;
+    rd_kafka_queue_t *queue; /* all records come from here */
+    bb_partitions *partitions;
+    GPtrArray *workers; /* bb_worker *, one per lane */
+    pthread_t thread;
+    gboolean started;
+
+    /* the way of records: the consumer's thread only */
+    rd_kafka_message_t **read; /* of one round */
+    bb_batch **open;           /* batch being filled, per lane; NULL: none */
+    bb_batch_queue pool;
+    guint next_lane; /* order none */
+    gboolean wants_headers;
+    guint64 in_flight_bytes;
+    guint in_flight_records;
+    gboolean paused;
+
+    /* assignment: the consumer's thread only */
+    gboolean has_assignment;
+    gboolean closing;
+    gint64 commit_at_ms;
+    gint64 lag_at_ms;
+    gint64 said_ms; /* last line about trouble with Kafka */
+
+    gint stopping; /* 0, BB_STOP_* */
+    gint failed;
+    gint ended;
+    bb_monitor monitor; /* guards what follows */
+    bb_batch_queue returned;
+    bb_run_counts counts;
+    GError *error;
+    gint64 retry_said_ms;
+
+    struct {
+        bb_metric *consumed, *handled, *dropped, *dead_lettered, *retries, *in_flight, *lag;
+    } metrics;
+};
+
+/* The first failure wins; the consumer ends. [any thread] */
+void bb_consumer_fail(bb_consumer *consumer, bb_error_code code, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+/* TRUE at most every few seconds. [consumer's thread] */
+gboolean bb_consumer_may_say(bb_consumer *consumer);
+
+/* consumer_flow.c */
+/* [any thread] A batch is back. */
+void bb_consumer_returned(bb_batch *batch, void *user);
+/* Reads what is there and hands it to the lanes; waits up to `timeout_ms` for the first record. */
+void bb_consumer_read(bb_consumer *consumer, int timeout_ms);
+/* Takes batches that are back; waits up to `timeout_ms` for the first. */
+void bb_consumer_collect(bb_consumer *consumer, gint64 timeout_ms);
+/* Back-pressure, with hysteresis: TRUE when nothing is to be read. */
+gboolean bb_consumer_is_full(bb_consumer *consumer);
+/* An error that came in place of a record. */
+void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *message);
+
+/* consumer_assign.c */
+void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
+                              rd_kafka_topic_partition_list_t *list, void *opaque);
+void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
+                           rd_kafka_topic_partition_list_t *list, void *opaque);
+/* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
+void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
+void bb_consumer_commit(bb_consumer *consumer, gboolean wait);
+/* `once`: TRUE when all ends are known, FALSE while Kafka does not answer. */
+gboolean bb_consumer_know_ends(bb_consumer *consumer);
+/* `once`: TRUE when everything up to the ends is final. */
+gboolean bb_consumer_reached_ends(bb_consumer *consumer);
+void bb_consumer_update_lag(bb_consumer *consumer);
+
+#endif

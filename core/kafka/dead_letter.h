@@ -1,0 +1,27 @@
+/* Dead letters: a record that was rejected, as it was, in its dead letter topic, with the reason.
+ *
+ * Key, value, headers and timestamp are the original's, byte for byte. These headers are added
+ * behind the original ones, all text:
+ *
+ *   busbar.stage      parse, validate, enrich, handle, sink
+ *   busbar.reason     one sentence, at most 1,000 bytes
+ *   busbar.pointer    JSON pointer of the member at fault, "" when none is, at most 256 bytes
+ *   busbar.keyword    rule that was broken: "malformed", "required", ..., "plugin"; at most 64
+ * bytes busbar.plugin     who decided: "name version", at most 128 bytes busbar.topic      where
+ * the record came from busbar.partition busbar.offset busbar.attempts   tries at the stage that
+ * gave it up busbar.time       of the dead letter, RFC 3339 in UTC */
+#ifndef BB_DEAD_LETTER_H
+#define BB_DEAD_LETTER_H
+
+#include "kafka/outbox.h"
+#include "pipeline/lane.h"
+
+/* The letter for `item`, whose message is a rd_kafka_message_t that lives as long as its batch.
+ * `now_us`: wall clock. */
+bb_letter *bb_dead_letter_new(const bb_event_type *type, bb_item *item, const bb_fault *fault,
+                              gint64 now_us);
+
+/* "topic/partition@offset stage keyword pointer: message", for people. */
+char *bb_dead_letter_line(const bb_event_type *type, const bb_item *item, const bb_fault *fault);
+
+#endif

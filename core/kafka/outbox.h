@@ -1,0 +1,54 @@
+/* Records that must arrive: produced until the broker has confirmed them, however long that takes.
+ *
+ * Dead letters and emitted records of all lanes go through one idempotent producer. A letter holds
+ * its batches until it is confirmed, so no offset moves before. */
+#ifndef BB_OUTBOX_H
+#define BB_OUTBOX_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "config/settings.h"
+#include "pipeline/batch.h"
+
+typedef struct bb_outbox bb_outbox;
+
+/* One record to send. */
+typedef struct bb_letter {
+    struct bb_letter *next;
+    char *topic;
+    gboolean create; /* the topic may be made when it is missing */
+    gint32 partition;
+    gint64 timestamp_ms; /* 0: now */
+    busbar_bytes key, value;
+    rd_kafka_headers_t *headers; /* owned; may be NULL */
+    char *memory;                /* owned bytes that key and value point into; may be NULL */
+    bb_item *item;               /* a dead letter's: without outcome again when it is given up */
+    bb_batch **batches;
+    guint batch_count;
+    guint attempts;
+    gint64 due_ms;
+} bb_letter;
+
+bb_letter *bb_letter_new(const char *topic);
+/* Takes a reference to each of `batches`. */
+void bb_letter_hold(bb_letter *letter, bb_batch *const *batches, guint count);
+void bb_letter_free(bb_letter *letter);
+
+bb_outbox *bb_outbox_new(const bb_settings *settings, GError **error);
+/* The producer, for metadata requests. @owns outbox, which may replace it: not while sending */
+rd_kafka_t *bb_outbox_client(bb_outbox *outbox);
+void bb_outbox_start(bb_outbox *outbox);
+
+/* Takes the letter over. [any thread] Blocks while the producer's queue is full. NO_ERROR: it is on
+ * its way for good. Anything else: it can never be sent as it is, or the outbox has been stopped;
+ * the letter has been freed. */
+rd_kafka_resp_err_t bb_outbox_send(bb_outbox *outbox, bb_letter *letter);
+/* Letters that are not confirmed. */
+guint bb_outbox_pending(bb_outbox *outbox);
+/* Ends the thread and gives up what is not confirmed: its items are without outcome again. */
+void bb_outbox_stop(bb_outbox *outbox);
+void bb_outbox_free(bb_outbox *outbox);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(bb_outbox, bb_outbox_free)
+
+#endif

@@ -1,0 +1,53 @@
+/* The partitions of one topic that a consumer has in hand: assignment, frontier, end. */
+#ifndef BB_PARTITIONS_H
+#define BB_PARTITIONS_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "pipeline/offsets.h"
+
+typedef struct bb_partition {
+    gboolean assigned;
+    bb_offsets *offsets; /* of the current epoch; NULL when not assigned */
+    gint64 committed;    /* what was sent to be committed last; -1: nothing */
+    gint64 position;     /* behind the last record that was read or the last end that was met; -1 */
+    gint64 low, end;     /* found at the start, with `once`; -1: not yet */
+    gboolean past_end;   /* everything before `end` has been read */
+} bb_partition;
+
+typedef struct bb_partitions bb_partitions;
+
+bb_partitions *bb_partitions_new(const char *topic);
+void bb_partitions_free(bb_partitions *partitions);
+
+/* A new epoch of `partition`. */
+void bb_partitions_assign(bb_partitions *partitions, gint32 partition);
+/* Forgets the frontier of a partition; completions that come later find nothing. */
+void bb_partitions_revoke(bb_partitions *partitions, gint32 partition);
+void bb_partitions_revoke_all(bb_partitions *partitions);
+/* The epoch counter: the next assignment gets at least this plus one. */
+gint64 bb_partitions_epoch(const bb_partitions *partitions);
+
+/* NULL unless it is assigned. */
+bb_partition *bb_partitions_get(const bb_partitions *partitions, gint32 partition);
+guint bb_partitions_assigned(const bb_partitions *partitions);
+
+/* Notes that a record was read and returns its epoch; -1 when the partition is not assigned. An
+ * offset that goes back (the topic was made anew or its log was cut) begins a new epoch. */
+gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 offset);
+/* FALSE when it came too late. */
+gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint64 epoch,
+                              gint64 offset);
+
+/* Frontiers that have moved since they were committed last, marked as committed; NULL when there
+ * are none. */
+rd_kafka_topic_partition_list_t *bb_partitions_to_commit(bb_partitions *partitions);
+/* The commit of `partition` failed: it is due again. */
+void bb_partitions_uncommit(bb_partitions *partitions, gint32 partition);
+
+/* Calls `each` for every assigned partition. */
+void bb_partitions_each(const bb_partitions *partitions,
+                        void (*each)(gint32 partition, bb_partition *state, void *user),
+                        void *user);
+
+#endif
