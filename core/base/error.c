@@ -1,7 +1,18 @@
 /* Error domain of the core. */
 #include "base/error.h"
 
-G_DEFINE_QUARK(bb - error - quark, bb_error)
+#include <stdatomic.h>
+
+GQuark bb_error_quark(void)
+{
+    static _Atomic GQuark quark; /* threads that come first together all get the same number */
+    GQuark known = atomic_load_explicit(&quark, memory_order_relaxed);
+    if (!known) {
+        known = g_quark_from_static_string("bb-error-quark");
+        atomic_store_explicit(&quark, known, memory_order_relaxed);
+    }
+    return known;
+}
 
 int bb_error_exit_code(const GError *error)
 {
