@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #include "plugin/handshake.h"
 
 /* Loaded plugins belong to the process, as their code does: nothing is unloaded. */
-static GMutex loaded_lock;
+static pthread_mutex_t loaded_lock = PTHREAD_MUTEX_INITIALIZER;
 static GPtrArray *loaded; /* bb_plugin * */
 
 static bb_plugin *find_loaded(const char *path)
@@ -95,13 +96,13 @@ const bb_plugin *bb_plugin_load(const char *path, GError **error)
                     g_strerror(errno));
         return NULL;
     }
-    g_mutex_lock(&loaded_lock);
+    (void)pthread_mutex_lock(&loaded_lock); /* a plain mutex cannot fail */
     bb_plugin *plugin = find_loaded(resolved);
     if (!plugin && (plugin = load(resolved, error)) != NULL) {
         if (!loaded)
             loaded = g_ptr_array_new();
         g_ptr_array_add(loaded, plugin);
     }
-    g_mutex_unlock(&loaded_lock);
+    (void)pthread_mutex_unlock(&loaded_lock);
     return plugin;
 }
