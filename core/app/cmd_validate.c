@@ -35,9 +35,9 @@ static const GOptionEntry options[] = {
 
 enum { MAX_ERRORS = 100 };
 
-typedef struct counts {
+typedef struct verdict_counts {
     guint64 valid, refused, empty;
-} counts;
+} verdict_counts;
 
 static void print_json(guint64 number, const bb_failure *failures, guint count, GString *out)
 {
@@ -70,7 +70,7 @@ static void print_text(guint64 number, const bb_failure *failures, guint count, 
 }
 
 /* The verdict on one line, written to standard output. */
-static void judge(bb_validator *validator, const bb_line *line, counts *counts)
+static void judge(bb_validator *validator, const bb_line *line, verdict_counts *counts)
 {
     static const bb_failure too_long = {"", "malformed", "the line is longer than 16 MiB"};
     const bb_failure *failures = &too_long;
@@ -100,7 +100,7 @@ static gboolean is_empty(const bb_line *line)
     return !line->too_long;
 }
 
-static void print_summary(const bb_lines *lines, const counts *counts)
+static void print_summary(const bb_lines *lines, const verdict_counts *counts)
 {
     (void)fprintf(stderr,
                   "%s: %" G_GUINT64_FORMAT " valid, %" G_GUINT64_FORMAT " refused, "
@@ -111,7 +111,7 @@ static void print_summary(const bb_lines *lines, const counts *counts)
 static int validate_lines(bb_validator *validator, bb_lines *lines)
 {
     bb_line line;
-    counts counts = {0, 0, 0};
+    verdict_counts counts = {0, 0, 0};
     g_autoptr(GError) error = NULL;
     g_autoptr(bb_progress) progress = bb_progress_new("validating");
     while (bb_lines_next(lines, &line, &error)) {

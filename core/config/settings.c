@@ -165,6 +165,23 @@ static gint compare_problems(gconstpointer a, gconstpointer b)
     return strcmp(x->message, y->message);
 }
 
+/* Hands the problems on, sorted; of several at one place the first is the cause of the others. */
+static void hand_over(GPtrArray *found, GPtrArray *problems)
+{
+    g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) kept = g_ptr_array_new();
+    for (guint i = 0; i < found->len; i++) {
+        bb_config_problem *problem = g_ptr_array_index(found, i);
+        if (g_hash_table_add(places, bb_place_text(&problem->place)) || problem->place.line == 0)
+            g_ptr_array_add(kept, problem);
+        else
+            bb_config_problem_free(problem);
+    }
+    g_ptr_array_sort(kept, compare_problems);
+    for (guint i = 0; i < kept->len; i++)
+        g_ptr_array_add(problems, g_ptr_array_index(kept, i));
+}
+
 bb_settings *bb_settings_load(const char *path, const char *const *overrides, GPtrArray *problems)
 {
     g_autoptr(bb_settings) settings = make_settings();
@@ -175,10 +192,8 @@ bb_settings *bb_settings_load(const char *path, const char *const *overrides, GP
     bb_check_schema(root, found);
     bb_build(settings, root, found);
     settings->tree = bb_masked_json(root);
-    g_ptr_array_sort(found, compare_problems);
     gboolean sound = found->len == 0;
-    for (guint i = 0; i < found->len; i++)
-        g_ptr_array_add(problems, g_ptr_array_index(found, i));
+    hand_over(found, problems);
     return sound ? g_steal_pointer(&settings) : NULL;
 }
 
