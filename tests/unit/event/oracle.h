@@ -88,7 +88,7 @@ static inline const char *oracle_compare(const char *text, const bb_token *token
 {
     static const int types[] = {0,         JSON_NULL,   JSON_FALSE, JSON_TRUE,
                                 JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT};
-    int type = json_is_integer(value) ? JSON_REAL : json_typeof(value);
+    int type = json_is_integer(value) ? (int)JSON_REAL : (int)json_typeof(value);
     if (types[tokens[at].type] != type)
         return "type differs";
     switch (tokens[at].type) {

@@ -334,7 +334,7 @@ TEST(Event, FindsByPointer)
                                                            {"/nope", "absent"}};
     for (const auto &[pointer, expected] : cases)
         EXPECT_EQ(expected, event.find(pointer)) << pointer;
-    EXPECT_EQ(event.event.text, event.find(""));
+    EXPECT_EQ(std::string(event.event.text, event.event.size), event.find(""));
 }
 
 TEST(Event, PointerOfEveryTokenFindsIt)
