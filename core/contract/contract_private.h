@@ -22,20 +22,16 @@ typedef struct bb_resource bb_resource;
 #define BB_TYPE_BIT(type) (1u << (type))
 #define BB_TYPE_ANY 0xffu
 
-/* A constant of the schema with its own tape; token 0 is the value. */
-typedef struct bb_constant {
-    const char *text;
-    const bb_token *tokens;
-} bb_constant;
-
 typedef struct bb_constants {
     const char *keyword; /* "enum" or "const" */
     const char *text;    /* of the keyword's value, for messages */
     uint32_t text_size;
     uint32_t count;
-    bool strings_only; /* every value is a string; `strings` has their decoded text */
-    const busbar_bytes *strings;
-    const bb_constant *values;
+    bool strings_only;           /* every value is a string */
+    const busbar_bytes *strings; /* decoded; data NULL for what is not a string */
+    const uint32_t *tokens;      /* where the values stand in the schema's own tape */
+    const char *document_text;
+    const bb_token *document_tokens;
 } bb_constants;
 
 typedef struct bb_string_rules {
@@ -52,6 +48,8 @@ typedef struct bb_bound {
     int64_t integer; /* where `exact` */
     bool exact;      /* `integer` is the value */
     bool set;
+    const char *text; /* for messages */
+    int text_size;
 } bb_bound;
 
 typedef struct bb_number_rules {
@@ -184,7 +182,7 @@ struct bb_contract {
     const char *title;
     const char *key_template;
     bb_wire wire;
-    const char *id; /* `$id` of the root, or NULL */
+    const char *id;   /* `$id` of the root, or NULL */
     const char *text; /* of the schema as it was compiled; a copy in the arena */
     gsize text_size;
 };
