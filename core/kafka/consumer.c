@@ -400,6 +400,11 @@ void bb_consumer_join(bb_consumer *consumer)
     g_ptr_array_set_size(consumer->workers, 0);
 }
 
+void bb_consumer_reap(bb_consumer *consumer)
+{
+    bb_consumer_collect(consumer, 0);
+}
+
 const GError *bb_consumer_error(const bb_consumer *consumer)
 {
     return consumer->error;
@@ -424,7 +429,7 @@ void bb_consumer_free(bb_consumer *consumer)
     if (!consumer)
         return;
     bb_consumer_join(consumer);
-    bb_consumer_collect(consumer, 0);
+    bb_consumer_reap(consumer);
     while ((batch = bb_batch_queue_pop(&consumer->pool)))
         bb_batch_free(batch);
     g_ptr_array_unref(consumer->workers);

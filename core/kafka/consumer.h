@@ -35,6 +35,8 @@ gboolean bb_consumer_ended(const bb_consumer *consumer);
 /* Waits for thread and lanes. The outbox is to be stopped after this and before bb_consumer_free.
  */
 void bb_consumer_join(bb_consumer *consumer);
+/* Takes back what lanes and outbox gave up, so that the counts are final. After bb_outbox_stop. */
+void bb_consumer_reap(bb_consumer *consumer);
 /* Why it ended, or NULL. After bb_consumer_join. */
 const GError *bb_consumer_error(const bb_consumer *consumer);
 /* [any thread] */

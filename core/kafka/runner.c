@@ -175,6 +175,8 @@ static void end_all(bb_runner *runner)
         bb_consumer_join(consumer_at(runner, i));
     if (runner->outbox)
         bb_outbox_stop(runner->outbox);
+    for (guint i = 0; i < runner->consumers->len; i++)
+        bb_consumer_reap(consumer_at(runner, i));
 }
 
 gboolean bb_runner_join(bb_runner *runner, GError **error)

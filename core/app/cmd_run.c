@@ -1,0 +1,209 @@
+/* `busbar run`: consumes every enabled event type until it is asked to stop. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "app/run_view.h"
+#include "app/session.h"
+#include "base/log.h"
+#include "base/text.h"
+
+static gboolean option_once;
+static gboolean option_json;
+static gboolean option_progress;
+static char **option_only;
+static char *option_timeout;
+
+static const GOptionEntry options[] = {
+    {"once", 0, 0, G_OPTION_ARG_NONE, &option_once,
+     "Handle everything up to the end offsets found at the start, then end", NULL},
+    {"only", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_only,
+     "Run these event types alone; may be repeated", "EVENT,..."},
+    {"timeout", 0, 0, G_OPTION_ARG_STRING, &option_timeout,
+     "Give up when Kafka has not answered for this long at the start (default: never; with --once "
+     "30s)",
+     "DURATION"},
+    {"json", 'j', 0, G_OPTION_ARG_NONE, &option_json, "The summary as one JSON object", NULL},
+    {"progress", 0, 0, G_OPTION_ARG_NONE, &option_progress,
+     "A line of progress every 5 seconds when standard error is no terminal", NULL},
+    {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
+};
+
+enum { TURN_MS = 100, ONCE_TIMEOUT_MS = 30000 };
+
+static gboolean add_type(GPtrArray *types, const bb_event_type *type)
+{
+    if (!g_ptr_array_find(types, type, NULL))
+        g_ptr_array_add(types, (gpointer)type);
+    return TRUE;
+}
+
+/* Event types named with --only, or all. */
+static GPtrArray *choose_types(const bb_session *session, int *ret_exit)
+{
+    g_autoptr(GPtrArray) types = g_ptr_array_new();
+    for (guint i = 0; !option_only && i < bb_registry_count(session->registry); i++)
+        add_type(types, bb_registry_at(session->registry, i));
+    for (char **list = option_only; list && *list; list++) {
+        g_auto(GStrv) names = g_strsplit(*list, ",", -1);
+        for (char **name = names; *name; name++) {
+            const bb_event_type *type = bb_session_event(session, g_strstrip(*name), ret_exit);
+            if (!type)
+                return NULL;
+            add_type(types, type);
+        }
+    }
+    if (!types->len) {
+        bb_app_error("there is nothing to run: no event type is enabled (`busbar check` shows "
+                     "what is configured)");
+        *ret_exit = BB_EXIT_USAGE;
+        return NULL;
+    }
+    return g_steal_pointer(&types);
+}
+
+static gboolean read_options(bb_run_options *ret_options, int *ret_exit)
+{
+    ret_options->once = option_once;
+    ret_options->connect_timeout_ms = option_once ? ONCE_TIMEOUT_MS : -1;
+    if (!option_timeout ||
+        bb_text_parse_duration_ms(option_timeout, &ret_options->connect_timeout_ms))
+        return TRUE;
+    *ret_exit = bb_app_usage("run", "--timeout is `%s`; it is a duration such as 30s or 2m",
+                             option_timeout);
+    return FALSE;
+}
+
+/* Signals are read from a descriptor, so that the answer to one is an ordinary line of code.
+ * Blocked before any thread is made: threads inherit that. */
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail for these */
+    (void)signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static gboolean signal_came(int signals, int timeout_ms)
+{
+    struct pollfd wait = {.fd = signals, .events = POLLIN};
+    struct signalfd_siginfo info;
+    if (poll(&wait, 1, timeout_ms) < 1)
+        return FALSE;
+    return read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}
+
+static void take_signal(bb_runner *runner, guint count)
+{
+    if (count == 1) {
+        bb_log_info("stopping: what was read is finished and committed first; a second signal ends "
+                    "faster");
+        bb_runner_stop(runner);
+    } else if (count == 2) {
+        bb_log_warning("ending now: what is in hand will be read again");
+        bb_runner_hurry(runner);
+    } else {
+        bb_log_warning("ended by signal");
+        _exit(128 + SIGTERM); /* a plugin may hang; nothing of it was committed */
+    }
+}
+
+static void announce(const GPtrArray *types, const bb_settings *settings)
+{
+    for (guint i = 0; i < types->len; i++) {
+        const bb_event_type *type = g_ptr_array_index(types, i);
+        g_autoptr(GString) handlers = g_string_new(NULL);
+        for (guint h = 0; type->handlers && h < type->handlers->len; h++) {
+            const bb_handler_binding *binding = g_ptr_array_index(type->handlers, h);
+            g_string_append_printf(handlers, "%s%s", h ? ", " : "", binding->name);
+        }
+        bb_log_info("%s: topic %s, group %s, handlers: %s", type->full_name, type->topic,
+                    type->group, handlers->len ? handlers->str : "none");
+    }
+    bb_log_info("consuming %u event type%s from Kafka at %s", types->len,
+                types->len == 1 ? "" : "s", settings->bootstrap);
+}
+
+static void wait_for_end(bb_runner *runner, bb_run_view *view, int signals)
+{
+    guint count = 0;
+    while (!bb_runner_done(runner)) {
+        if (signal_came(signals, TURN_MS))
+            take_signal(runner, ++count);
+        bb_run_view_update(view);
+    }
+}
+
+static int consume(const bb_session *session, GPtrArray *types, const bb_run_options *run_options,
+                   int signals)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(bb_runner) runner =
+        bb_runner_new(session->settings, types, run_options, session->metrics, &error);
+    if (!runner)
+        return bb_app_fail(g_steal_pointer(&error));
+    announce(types, session->settings);
+    gboolean live = isatty(STDERR_FILENO) && !bb_option_log_json && !session->settings->log_json;
+    g_autoptr(bb_run_view) view = bb_run_view_new(runner, types, live, option_progress);
+    if (!bb_runner_start(runner, &error))
+        return bb_app_fail(g_steal_pointer(&error));
+    wait_for_end(runner, view, signals);
+    gboolean good = bb_runner_join(runner, &error);
+    bb_run_view_end(view);
+    bb_run_view_summary(view, option_json, stdout);
+    if (!good)
+        return bb_app_fail(g_steal_pointer(&error));
+    return BB_EXIT_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+    int exit_code = BB_EXIT_USAGE;
+    bb_run_options run_options = {0};
+    if (argc > 1)
+        return bb_app_usage("run", "unexpected argument `%s`", argv[1]);
+    if (!read_options(&run_options, &exit_code))
+        return exit_code;
+    int signals = open_signals();
+    if (signals < 0) {
+        bb_app_error("signals cannot be received: %s", g_strerror(errno));
+        return BB_EXIT_BUG;
+    }
+    g_autoptr(bb_session) session = bb_session_new(&exit_code);
+    g_autoptr(GPtrArray) types = session ? choose_types(session, &exit_code) : NULL;
+    if (types)
+        exit_code = consume(session, types, &run_options, signals);
+    (void)close(signals);
+    return exit_code;
+}
+
+const bb_command bb_command_run = {
+    .name = "run",
+    .arguments = "",
+    .summary = "Consume events and hand them to their domains and handlers",
+    .description =
+        "Every enabled event type gets a consumer in its group. Each record is parsed, validated, "
+        "handed to its domain's `handle` and to the bound handlers; its offset is committed only "
+        "when all of them have made it durable. A record that is refused goes to the dead letter "
+        "topic, with the reason in its headers, before its offset moves. A fault that passes is "
+        "tried again with growing waits.\n\n"
+        "SIGINT and SIGTERM drain: no more is read, what was read is finished, flushed and "
+        "committed. A second signal ends without waiting; nothing is lost, what was in hand is "
+        "read again.\n\n"
+        "Exit codes: 0 done, 2 usage or configuration, 3 Kafka is not reachable or refuses, 4 a "
+        "plugin could not go on.",
+    .examples = "busbar run\n    Until it is told to stop\n"
+                "busbar run --once --json\n    Everything up to now, then a summary as JSON\n"
+                "busbar run --only customer.user_event,audit.audit_log\n    A part\n"
+                "busbar run --timeout 1m\n    Fail when Kafka cannot be reached for a minute",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,264 @@
+/* The table of a run. */
+#include "app/run_view.h"
+
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "pipeline/monitor.h"
+
+enum { REDRAW_MS = 200, PROGRESS_MS = 5000, RATE_MS = 1000 };
+
+struct bb_run_view {
+    bb_runner *runner;
+    const GPtrArray *types;
+    gboolean live;
+    gboolean progress;
+    gboolean color;
+    gint64 started_ms;
+    gint64 drawn_ms;
+    gint64 rate_ms;
+    guint64 rate_base;
+    double rate;        /* finished records per second */
+    bb_monitor monitor; /* the log's hook comes from any thread; guards what follows */
+    GString *table;     /* what stands on the terminal; empty: nothing */
+    guint lines;
+};
+
+/* The log's hook takes no argument, so the one table of the process hangs here. */
+static bb_run_view *current;
+
+static void wipe(const bb_run_view *view)
+{
+    if (view->table->len)
+        (void)fprintf(stderr, "\033[%uA\033[J", view->lines);
+}
+
+static void step_aside(gboolean before)
+{
+    bb_run_view *view = current;
+    if (!view)
+        return;
+    if (before) {
+        bb_monitor_lock(&view->monitor);
+        wipe(view);
+    } else {
+        (void)fputs(view->table->str, stderr);
+        (void)fflush(stderr);
+        bb_monitor_unlock(&view->monitor);
+    }
+}
+
+bb_run_view *bb_run_view_new(bb_runner *runner, const GPtrArray *types, gboolean live,
+                             gboolean progress)
+{
+    bb_run_view *view = g_new0(bb_run_view, 1);
+    view->runner = runner;
+    view->types = types;
+    view->live = live;
+    view->progress = progress;
+    view->color = bb_app_color(STDERR_FILENO);
+    view->started_ms = view->rate_ms = bb_clock_monotonic_ms();
+    view->drawn_ms = view->started_ms;
+    view->table = g_string_new(NULL);
+    bb_monitor_init(&view->monitor);
+    if (live) {
+        current = view;
+        bb_log_set_hook(step_aside);
+    }
+    return view;
+}
+
+static const bb_event_type *type_at(const bb_run_view *view, guint index)
+{
+    return g_ptr_array_index(view->types, index);
+}
+
+static void add(bb_run_counts *sum, const bb_run_counts *one)
+{
+    sum->consumed += one->consumed;
+    sum->handled += one->handled;
+    sum->dropped += one->dropped;
+    sum->dead_lettered += one->dead_lettered;
+    sum->retries += one->retries;
+    sum->in_flight += one->in_flight;
+    sum->lag = sum->lag < 0 || one->lag < 0 ? -1 : sum->lag + one->lag;
+}
+
+static bb_run_counts sum_up(const bb_run_view *view)
+{
+    bb_run_counts sum = {0};
+    for (guint i = 0; i < view->types->len; i++) {
+        bb_run_counts one = bb_runner_counts(view->runner, type_at(view, i));
+        add(&sum, &one);
+    }
+    return sum;
+}
+
+static void append_row(GString *out, const char *name, const bb_run_counts *counts, gboolean lag)
+{
+    g_string_append_printf(out, "  %-34s", name);
+    const guint64 columns[] = {counts->consumed, counts->handled, counts->dropped,
+                               counts->dead_lettered, counts->retries};
+    for (gsize i = 0; i < G_N_ELEMENTS(columns); i++)
+        g_string_append_printf(out, " %11" G_GUINT64_FORMAT, columns[i]);
+    if (!lag)
+        g_string_append_c(out, '\n');
+    else if (counts->lag < 0)
+        g_string_append_printf(out, " %9" G_GUINT64_FORMAT " %9s\n", counts->in_flight, "-");
+    else
+        g_string_append_printf(out, " %9" G_GUINT64_FORMAT " %9" G_GINT64_FORMAT "\n",
+                               counts->in_flight, counts->lag);
+}
+
+static void append_table(const bb_run_view *view, GString *out, gboolean lag, gboolean color)
+{
+    g_string_append_printf(out, "%s  %-34s %11s %11s %11s %11s %11s", color ? "\033[1m" : "",
+                           "event type", "consumed", "handled", "dropped", "dead letter",
+                           "retries");
+    if (lag)
+        g_string_append_printf(out, " %9s %9s", "in flight", "lag");
+    g_string_append_printf(out, "%s\n", color ? "\033[0m" : "");
+    for (guint i = 0; i < view->types->len; i++) {
+        bb_run_counts counts = bb_runner_counts(view->runner, type_at(view, i));
+        append_row(out, type_at(view, i)->full_name, &counts, lag);
+    }
+    bb_run_counts sum = sum_up(view);
+    append_row(out, "all", &sum, lag);
+}
+
+static void update_rate(bb_run_view *view, const bb_run_counts *sum, gint64 now_ms)
+{
+    guint64 done = sum->handled + sum->dropped + sum->dead_lettered;
+    if (now_ms - view->rate_ms < RATE_MS)
+        return;
+    view->rate = (double)(done - view->rate_base) * 1000.0 / (double)(now_ms - view->rate_ms);
+    view->rate_base = done;
+    view->rate_ms = now_ms;
+}
+
+static void draw(bb_run_view *view)
+{
+    bb_monitor_lock(&view->monitor);
+    wipe(view);
+    g_string_truncate(view->table, 0);
+    append_table(view, view->table, TRUE, view->color);
+    g_string_append_printf(view->table, "  %.0f records/s; Ctrl-C drains and ends\n", view->rate);
+    view->lines = view->types->len + 3;
+    (void)fputs(view->table->str, stderr);
+    (void)fflush(stderr); /* a table that nobody can see is no failure */
+    bb_monitor_unlock(&view->monitor);
+}
+
+void bb_run_view_update(bb_run_view *view)
+{
+    gint64 now_ms = bb_clock_monotonic_ms();
+    if (!view->live && !view->progress)
+        return;
+    if (now_ms - view->drawn_ms < (view->live ? REDRAW_MS : PROGRESS_MS))
+        return;
+    view->drawn_ms = now_ms;
+    bb_run_counts sum = sum_up(view);
+    update_rate(view, &sum, now_ms);
+    if (view->live)
+        draw(view);
+    else
+        bb_log_info("%" G_GUINT64_FORMAT " consumed, %" G_GUINT64_FORMAT
+                    " handled, %" G_GUINT64_FORMAT " dropped, %" G_GUINT64_FORMAT
+                    " dead-lettered, %" G_GUINT64_FORMAT " in flight, %.0f/s",
+                    sum.consumed, sum.handled, sum.dropped, sum.dead_lettered, sum.in_flight,
+                    view->rate);
+}
+
+void bb_run_view_end(bb_run_view *view)
+{
+    if (!view->live)
+        return;
+    bb_log_set_hook(NULL);
+    bb_monitor_lock(&view->monitor);
+    wipe(view);
+    g_string_truncate(view->table, 0);
+    (void)fflush(stderr);
+    bb_monitor_unlock(&view->monitor);
+    view->live = FALSE;
+    current = NULL;
+}
+
+static gboolean balances(const bb_run_counts *counts)
+{
+    return counts->in_flight == 0 &&
+           counts->consumed == counts->handled + counts->dropped + counts->dead_lettered;
+}
+
+gboolean bb_run_view_balances(const bb_run_view *view)
+{
+    for (guint i = 0; i < view->types->len; i++) {
+        bb_run_counts counts = bb_runner_counts(view->runner, type_at(view, i));
+        if (!balances(&counts))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void append_counts_json(GString *out, const bb_run_counts *counts)
+{
+    g_string_append_printf(out,
+                           "\"consumed\":%" G_GUINT64_FORMAT ",\"handled\":%" G_GUINT64_FORMAT
+                           ",\"dropped\":%" G_GUINT64_FORMAT ",\"dead_lettered\":%" G_GUINT64_FORMAT
+                           ",\"retries\":%" G_GUINT64_FORMAT ",\"balances\":%s",
+                           counts->consumed, counts->handled, counts->dropped,
+                           counts->dead_lettered, counts->retries,
+                           balances(counts) ? "true" : "false");
+}
+
+static void append_json(const bb_run_view *view, double seconds, GString *out)
+{
+    bb_run_counts sum = sum_up(view);
+    g_string_append(out, "{\"events\":[");
+    for (guint i = 0; i < view->types->len; i++) {
+        const bb_event_type *type = type_at(view, i);
+        bb_run_counts counts = bb_runner_counts(view->runner, type);
+        g_string_append(out, i ? ",{\"event\":" : "{\"event\":");
+        bb_text_append_json(out, type->full_name, strlen(type->full_name));
+        g_string_append(out, ",\"topic\":");
+        bb_text_append_json(out, type->topic, strlen(type->topic));
+        g_string_append_c(out, ',');
+        append_counts_json(out, &counts);
+        g_string_append_c(out, '}');
+    }
+    g_string_append(out, "],\"all\":{");
+    append_counts_json(out, &sum);
+    g_string_append_printf(out, "},\"seconds\":%.3f}\n", seconds);
+}
+
+void bb_run_view_summary(const bb_run_view *view, gboolean json, FILE *out)
+{
+    double seconds = (double)(bb_clock_monotonic_ms() - view->started_ms) / 1000.0;
+    g_autoptr(GString) text = g_string_new(NULL);
+    bb_run_counts sum = sum_up(view);
+    if (json) {
+        append_json(view, seconds, text);
+    } else {
+        append_table(view, text, FALSE, FALSE);
+        g_string_append_printf(
+            text,
+            "%" G_GUINT64_FORMAT " consumed = %" G_GUINT64_FORMAT " handled + %" G_GUINT64_FORMAT
+            " dropped + %" G_GUINT64_FORMAT " dead-lettered, in %.1f s. %s\n",
+            sum.consumed, sum.handled, sum.dropped, sum.dead_lettered, seconds,
+            bb_run_view_balances(view) ? "It balances." : "It does NOT balance.");
+    }
+    (void)fputs(text->str, out);
+    (void)fflush(out); /* nobody is left to be told when it fails */
+}
+
+void bb_run_view_free(bb_run_view *view)
+{
+    if (!view)
+        return;
+    bb_run_view_end(view);
+    bb_monitor_clear(&view->monitor);
+    g_string_free(view->table, TRUE);
+    g_free(view);
+}
