@@ -53,42 +53,63 @@ static char **join_overrides(const char *const *overrides)
     return (char **)g_ptr_array_free(all, FALSE);
 }
 
-static bb_session *load_settings(const char *path, const char *const *overrides, int *ret_exit)
+/* Says where a configuration was looked for, when there is none. */
+static void mention_defaults(const bb_settings *settings)
 {
-    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
+    if (!settings->path)
+        bb_log_warning("no configuration found, so no domain is enabled: looked for "
+                       "$BUSBAR_CONFIG, ./busbar.yaml, ./config/busbar.yaml, "
+                       "%s/etc/busbar/busbar.yaml and /etc/busbar/busbar.yaml",
+                       BB_INSTALL_PREFIX);
+}
+
+static bb_session *load_settings(const char *path, const char *const *overrides,
+                                 GPtrArray *problems, int *ret_exit)
+{
     g_auto(GStrv) all = join_overrides(overrides);
+    *ret_exit = BB_EXIT_USAGE;
     if (!check_log_level(ret_exit))
         return NULL;
     bb_settings *settings = bb_settings_load(path, (const char *const *)all, problems);
-    if (!settings) {
-        bb_session_print_problems(problems);
-        *ret_exit = BB_EXIT_USAGE;
+    if (!settings)
         return NULL;
-    }
     bb_session_setup_log(settings);
+    mention_defaults(settings);
     bb_session *session = g_new0(bb_session, 1);
     session->settings = settings;
     session->metrics = bb_metrics_new();
+    *ret_exit = BB_EXIT_DONE;
     return session;
 }
 
 bb_session *bb_session_new_settings(int *ret_exit)
 {
-    return load_settings(bb_option_config, NULL, ret_exit);
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
+    bb_session *session = load_settings(bb_option_config, NULL, problems, ret_exit);
+    if (problems->len)
+        bb_session_print_problems(problems);
+    return session;
+}
+
+bb_session *bb_session_try(const char *path, const char *const *overrides, GPtrArray *problems,
+                           int *ret_exit)
+{
+    bb_session *session = load_settings(path, overrides, problems, ret_exit);
+    if (!session)
+        return NULL;
+    session->registry = bb_registry_new(session->settings, session->metrics, problems);
+    if (problems->len)
+        *ret_exit = BB_EXIT_PLUGIN;
+    return session;
 }
 
 bb_session *bb_session_new_from(const char *path, const char *const *overrides, int *ret_exit)
 {
     g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
-    g_autoptr(bb_session) session = load_settings(path, overrides, ret_exit);
-    if (!session)
-        return NULL;
-    session->registry = bb_registry_new(session->settings, session->metrics, problems);
-    if (problems->len == 0)
-        return g_steal_pointer(&session);
-    bb_session_print_problems(problems);
-    *ret_exit = BB_EXIT_PLUGIN;
-    return NULL;
+    g_autoptr(bb_session) session = bb_session_try(path, overrides, problems, ret_exit);
+    if (problems->len)
+        bb_session_print_problems(problems);
+    return *ret_exit == BB_EXIT_DONE ? g_steal_pointer(&session) : NULL;
 }
 
 bb_session *bb_session_new(int *ret_exit)

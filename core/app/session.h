@@ -24,6 +24,11 @@ bb_session *bb_session_new_settings(int *ret_exit);
  * ends with NULL, or NULL) in front of those of the command line. */
 bb_session *bb_session_new_from(const char *path, const char *const *overrides, int *ret_exit);
 
+/* As bb_session_new_from, but collects the problems (bb_config_problem *) and prints none. The
+ * session may be there, in part, when `*ret_exit` is not BB_EXIT_DONE. */
+bb_session *bb_session_try(const char *path, const char *const *overrides, GPtrArray *problems,
+                           int *ret_exit);
+
 /* The event type `full_name`. When there is none, says so with the nearest name, sets `*ret_exit`
  * and returns NULL. @owns session */
 const bb_event_type *bb_session_event(const bb_session *session, const char *full_name,

@@ -1,0 +1,195 @@
+/* The report of `busbar check`. */
+#include "app/check_report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/command.h"
+#include "base/text.h"
+
+enum { COLUMNS = 6 };
+
+static const char guarantee[] = "at least once";
+
+static const char *order_name(const bb_event_type *type)
+{
+    static const char *const names[] = {"key", "partition", "none"};
+    return names[type->settings->order];
+}
+
+/* Names of the bound handlers, "-" when there are none. */
+static char *handler_names(const bb_event_type *type)
+{
+    GString *names = g_string_new(NULL);
+    for (guint i = 0; i < type->handlers->len; i++) {
+        const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
+        g_string_append_printf(names, "%s%s", i ? "," : "", handler->name);
+    }
+    return g_string_free(names->len ? names : g_string_append_c(names, '-'), FALSE);
+}
+
+GPtrArray *bb_check_notes(const bb_event_type *type)
+{
+    GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < type->handlers->len; i++) {
+        const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
+        if (!(handler->capabilities & (BUSBAR_IDEMPOTENT | BUSBAR_STORES_OFFSETS)))
+            g_ptr_array_add(notes, g_strdup_printf("after a crash `%s` may get events again that "
+                                                   "it has already",
+                                                   handler->name));
+    }
+    if (type->handlers->len == 0 && !type->ops.handle)
+        g_ptr_array_add(notes, g_strdup("nothing handles it: `run` only checks its events"));
+    if (strcmp(type->settings->offset_reset, "latest") == 0)
+        g_ptr_array_add(notes, g_strdup("offset_reset: latest: a new group never reads what was "
+                                        "published before its first start"));
+    if (type->settings->order == BB_ORDER_NONE)
+        g_ptr_array_add(notes, g_strdup("order: none: events of one key may overtake each other"));
+    return notes;
+}
+
+/* The cells of one row; the caller frees them. */
+static char **make_row(const bb_event_type *type)
+{
+    char **row = g_new0(char *, COLUMNS + 1);
+    row[0] = g_strdup(type->full_name);
+    row[1] = g_strdup(type->topic);
+    row[2] = g_strdup(type->group);
+    row[3] = g_strdup(type->key_template ? type->key_template : "-");
+    row[4] = g_strdup(order_name(type));
+    row[5] = handler_names(type);
+    return row;
+}
+
+static void print_row(char *const *row, const gsize *widths, const char *before, const char *after)
+{
+    (void)printf("%s", before);
+    for (guint i = 0; i < COLUMNS; i++)
+        (void)printf("%-*s%s", i + 1 < COLUMNS ? (int)widths[i] : 0, row[i],
+                     i + 1 < COLUMNS ? "  " : "");
+    (void)printf("%s\n", after);
+}
+
+static void print_table(const bb_session *session)
+{
+    char *head[COLUMNS + 1] = {"EVENT", "TOPIC", "GROUP", "KEY", "ORDER", "HANDLERS", NULL};
+    gsize widths[COLUMNS] = {0};
+    gboolean color = bb_app_color(STDOUT_FILENO);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
+    for (guint i = 0; i < bb_registry_count(session->registry); i++)
+        g_ptr_array_add(rows, make_row(bb_registry_at(session->registry, i)));
+    for (guint column = 0; column < COLUMNS; column++) {
+        widths[column] = strlen(head[column]);
+        for (guint i = 0; i < rows->len; i++) {
+            char **row = g_ptr_array_index(rows, i);
+            widths[column] = MAX(widths[column], strlen(row[column]));
+        }
+    }
+    print_row(head, widths, color ? "\033[1m" : "", color ? "\033[0m" : "");
+    for (guint i = 0; i < rows->len; i++)
+        print_row(g_ptr_array_index(rows, i), widths, "", "");
+}
+
+/* The note with the number of event types that have it; once. */
+static void print_note(GHashTable *seen, char *note)
+{
+    int count = GPOINTER_TO_INT(g_hash_table_lookup(seen, note));
+    if (count > 0)
+        (void)printf("  %s (%d event type%s)\n", note, count, count == 1 ? "" : "s");
+    (void)g_hash_table_remove(seen, note);
+}
+
+/* Event types that share a note share its line. */
+static void print_notes(const bb_session *session)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+    for (guint i = 0; i < bb_registry_count(session->registry); i++) {
+        GPtrArray *notes = bb_check_notes(bb_registry_at(session->registry, i));
+        g_ptr_array_add(all, notes);
+        for (guint j = 0; j < notes->len; j++) {
+            char *note = g_ptr_array_index(notes, j);
+            gpointer count = g_hash_table_lookup(seen, note);
+            g_hash_table_replace(seen, note, GINT_TO_POINTER(GPOINTER_TO_INT(count) + 1));
+        }
+    }
+    for (guint i = 0; i < all->len; i++) {
+        GPtrArray *notes = g_ptr_array_index(all, i);
+        for (guint j = 0; j < notes->len; j++)
+            print_note(seen, g_ptr_array_index(notes, j));
+    }
+}
+
+void bb_check_print(const bb_session *session)
+{
+    const bb_settings *settings = session->settings;
+    guint count = bb_registry_count(session->registry);
+    (void)printf("configuration  ");
+    for (guint i = 0; i < settings->files->len; i++)
+        (void)printf("%s%s", i ? ", " : "", (char *)g_ptr_array_index(settings->files, i));
+    (void)printf("%s\nkafka          %s\n\n", settings->files->len ? "" : "(none: defaults)",
+                 settings->bootstrap);
+    if (count == 0) {
+        (void)printf("No event type is enabled; name a domain under `domains:`.\n");
+        return;
+    }
+    print_table(session);
+    (void)printf("\nGuarantee: %s for all %u event types.\n", guarantee, count);
+    print_notes(session);
+}
+
+static json_t *type_json(const bb_event_type *type)
+{
+    json_t *handlers = json_array(), *lowered = json_array();
+    g_autoptr(GPtrArray) notes = bb_check_notes(type);
+    for (guint i = 0; i < type->handlers->len; i++) {
+        const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
+        json_array_append_new(handlers, json_string(handler->name));
+    }
+    for (guint i = 0; i < notes->len; i++)
+        json_array_append_new(lowered, json_string(g_ptr_array_index(notes, i)));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:o}", "event", type->full_name,
+        "plugin", type->plugin, "plugin_version", type->plugin_version ? type->plugin_version : "",
+        "topic", type->topic, "group", type->group, "dead_letter_topic",
+        type->dead_letter_topic ? type->dead_letter_topic : "", "key", type->key_template, "order",
+        order_name(type), "concurrency", (int)type->settings->concurrency, "handlers", handlers,
+        "guarantee", guarantee, "notes", lowered);
+}
+
+static void print_document(json_t *document)
+{
+    char *text = json_dumps(document, JSON_INDENT(2));
+    (void)printf("%s\n", text ? text : "{}");
+    free(text);
+}
+
+void bb_check_print_json(const bb_session *session)
+{
+    json_t *events = json_array(), *files = json_array();
+    for (guint i = 0; i < bb_registry_count(session->registry); i++)
+        json_array_append_new(events, type_json(bb_registry_at(session->registry, i)));
+    for (guint i = 0; i < session->settings->files->len; i++)
+        json_array_append_new(files, json_string(g_ptr_array_index(session->settings->files, i)));
+    json_auto_t *document = json_pack("{s:b, s:o, s:s, s:o, s:O}", "valid", 1, "files", files,
+                                      "bootstrap", session->settings->bootstrap, "events", events,
+                                      "settings", session->settings->tree);
+    print_document(document);
+}
+
+void bb_check_print_problems_json(const GPtrArray *problems)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < problems->len; i++) {
+        const bb_config_problem *problem = g_ptr_array_index(problems, i);
+        json_array_append_new(list, json_pack("{s:s?, s:i, s:i, s:s, s:s}", "file",
+                                              problem->place.file, "line", (int)problem->place.line,
+                                              "column", (int)problem->place.column, "pointer",
+                                              problem->pointer ? problem->pointer : "", "message",
+                                              problem->message));
+    }
+    json_auto_t *document = json_pack("{s:b, s:o}", "valid", 0, "problems", list);
+    print_document(document);
+}
