@@ -7,17 +7,18 @@
 #include "event/names.h"
 #include "event/scan.h"
 
-enum { KEEP_TOKENS = 64 * 1024, TOKEN_SLACK = 4 };
+enum { KEEP_TOKENS = 64 * 1024, KEEP_COPY_BYTES = 1024 * 1024, TOKEN_SLACK = 4 };
 
 struct bb_parser {
     bb_limits limits;
     bb_names names;
     bb_token *tokens;
     uint32_t capacity;
+    bool allow_nul;
     bool crafted;       /* the pass ended because names collide: once more, keyed */
     const char *fault;  /* where a pass ended */
     const char *reason; /* and why */
-    char *copy;         /* of a text that does not end in a bracket */
+    char *copy;         /* of a text that does not end with a bracket */
     size_t copy_capacity;
 };
 
@@ -39,6 +40,11 @@ bb_parser *bb_parser_new(const bb_limits *limits)
     parser->limits = limits ? *limits : defaults;
     bb_names_init(&parser->names);
     return parser;
+}
+
+void bb_parser_allow_nul(bb_parser *parser, bool allow)
+{
+    parser->allow_nul = allow;
 }
 
 void bb_parser_free(bb_parser *parser)
@@ -105,7 +111,7 @@ static const char *check_unicode_escape(bb_parser *parser, const char *at, const
     int32_t unit = hex_quad(at + 2, end);
     if (unit < 0)
         return fail(parser, at, "a \\u escape needs four hexadecimal digits");
-    if (unit == 0)
+    if (unit == 0 && !parser->allow_nul)
         return fail(parser, at, "\\u0000 in a string");
     if ((unit & 0xf800) != 0xd800)
         return at + 6;
@@ -310,26 +316,42 @@ BB_INLINE const char *take_value(bb_parser *parser, pass *state, const char *at,
 }
 
 #ifdef __SSE2__
-/* A name without escapes that ends within 16 bytes, hashed from the bytes already loaded. NULL when
- * it is another. */
-BB_INLINE const char *scan_short_name(const pass *state, const char *at, uint32_t *hash)
+/* The first `size` of 16 bytes, the rest zero. */
+BB_INLINE __m128i keep_first(__m128i bytes, size_t size)
 {
     static const uint8_t keep[2 * BB_WIDE_BYTES] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                     255, 255, 255, 255, 255, 255, 255, 255};
-    if (G_UNLIKELY(state->end - at < BB_WIDE_BYTES))
-        return NULL;
-    __m128i bytes = bb_scan_load(at);
-    uint32_t mask = bb_scan_mask(bytes);
-    if (!mask)
-        return NULL;
-    size_t size = (size_t)__builtin_ctz(mask);
-    if (G_UNLIKELY(at[size] != '"'))
-        return NULL;
-    bytes = _mm_and_si128(bytes, bb_scan_load((const char *)keep + BB_WIDE_BYTES - size));
+    return _mm_and_si128(bytes, bb_scan_load((const char *)keep + BB_WIDE_BYTES - size));
+}
+
+BB_INLINE uint64_t hash_wide_block(uint64_t state, __m128i bytes)
+{
     uint64_t block[2];
     memcpy(block, &bytes, sizeof(block));
-    *hash = bb_hash_finish(bb_hash_block(0, block[0], block[1]), size);
-    return at + size;
+    return bb_hash_block(state, block[0], block[1]);
+}
+
+/* A plain name, hashed from the bytes that are loaded to find its end. NULL when it has escapes, is
+ * not ASCII, or comes close to the end of the text. */
+BB_INLINE const char *scan_plain_name(const pass *state, const char *start, uint32_t *hash)
+{
+    uint64_t mixed = 0;
+    for (const char *at = start; state->end - at >= BB_WIDE_BYTES; at += BB_WIDE_BYTES) {
+        __m128i bytes = bb_scan_load(at);
+        uint32_t mask = bb_scan_mask(bytes);
+        if (!mask) {
+            mixed = hash_wide_block(mixed, bytes);
+            continue;
+        }
+        size_t size = (size_t)__builtin_ctz(mask);
+        if (G_UNLIKELY(at[size] != '"'))
+            return NULL;
+        if (G_LIKELY(size || at == start))
+            mixed = hash_wide_block(mixed, keep_first(bytes, size));
+        *hash = bb_hash_finish(mixed, (size_t)(at - start) + size);
+        return at + size;
+    }
+    return NULL;
 }
 #endif
 
@@ -351,7 +373,7 @@ BB_INLINE const char *scan_name(bb_parser *parser, const pass *state, const char
 {
 #ifdef __SSE2__
     if (wide) {
-        const char *close = scan_short_name(state, at, ret_hash);
+        const char *close = scan_plain_name(state, at, ret_hash);
         if (G_LIKELY(close))
             return close;
     }
@@ -487,21 +509,28 @@ static void reserve(bb_parser *parser, size_t size)
     parser->tokens = g_new(bb_token, parser->capacity);
 }
 
-/* The text itself when its last byte is a closing bracket, at which every scan stops; else a copy
- * with a byte behind it. */
-static const char *guarded(bb_parser *parser, const char *text, size_t size)
+static void copy_guarded(bb_parser *parser, const char *text, size_t size)
 {
-    char last = text[size - 1];
-    if (last == '}' || last == ']')
-        return text;
-    if (parser->copy_capacity < size + 1) {
+    if (parser->copy_capacity < size + 1 || parser->copy_capacity > KEEP_COPY_BYTES) {
         g_free(parser->copy);
-        parser->copy_capacity = size + 1;
+        parser->copy_capacity = MAX(size + 1, 4096);
         parser->copy = g_malloc(parser->copy_capacity);
     }
     memcpy(parser->copy, text, size);
     parser->copy[size] = '\0';
-    return parser->copy;
+}
+
+/* The text up to a closing bracket behind which only white space follows: the bracket stops every
+ * scan. Where there is none, a copy with a byte behind it that does. */
+static busbar_bytes guarded(bb_parser *parser, const char *text, size_t size)
+{
+    size_t last = size - 1;
+    while (last > 0 && is_space(text[last]))
+        last--;
+    if (text[last] == '}' || text[last] == ']')
+        return (busbar_bytes){text, last + 1};
+    copy_guarded(parser, text, size);
+    return (busbar_bytes){parser->copy, size};
 }
 
 static bool refuse(const char *text, size_t offset, const char *reason, bb_parse_error *ret_error)
@@ -555,10 +584,11 @@ static bool parse(bb_parser *parser, const char *text, size_t size, bool wide, b
     if (G_UNLIKELY(reason))
         return refuse(text, 0, reason, ret_error);
     reserve(parser, size);
-    const char *start = guarded(parser, text, size);
+    const busbar_bytes whole = guarded(parser, text, size);
+    const char *end = whole.data + whole.size;
     bool keyed = false;
     for (;;) {
-        pass state = {start, start + size, parser->tokens, 0, BB_NO_CONTAINER, 0};
+        pass state = {whole.data, end, parser->tokens, 0, BB_NO_CONTAINER, 0};
         bb_names_start(&parser->names, parser->capacity, keyed);
         parser->crafted = false;
         if (G_LIKELY(complete(parser, &state, wide))) {
@@ -569,8 +599,8 @@ static bool parse(bb_parser *parser, const char *text, size_t size, bool wide, b
             break;
         keyed = true;
     }
-    bool early = parser->fault == start + size && g_str_has_prefix(parser->reason, "expected");
-    return refuse(text, (size_t)(parser->fault - start),
+    bool early = parser->fault == end && g_str_has_prefix(parser->reason, "expected");
+    return refuse(text, (size_t)(parser->fault - whole.data),
                   early ? "unexpected end of the text" : parser->reason, ret_error);
 }
 

@@ -76,6 +76,10 @@ typedef struct bb_parser bb_parser;
 bb_parser *bb_parser_new(const bb_limits *limits);
 void bb_parser_free(bb_parser *parser);
 
+/* Accepts `\u0000` in strings from now on: for schemas and for plain JSON Schema validation, where
+ * the standard knows no such limit. Events never have it. */
+void bb_parser_allow_nul(bb_parser *parser, bool allow);
+
 /* Parses `text`. On success `ret_tape` points into the parser until its next use. Reads no byte
  * beyond `text + size`. */
 bool bb_parse(bb_parser *parser, const char *text, size_t size, bb_tape *ret_tape,
