@@ -223,6 +223,7 @@ bb_contract *bb_contract_compile(const char *text, gsize size, const bb_contract
     contract->patterns = g_ptr_array_new_with_free_func((GDestroyNotify)bb_pattern_free);
     compiler.arena = contract->arena;
     compiler.parser = bb_parser_new(/* limits= */ NULL);
+    bb_parser_allow_nul(compiler.parser, true);
     compiler.resources = g_hash_table_new(g_str_hash, g_str_equal);
     compiler.resource_list = g_ptr_array_new();
     compiler.drafts = g_ptr_array_new();

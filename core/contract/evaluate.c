@@ -250,6 +250,7 @@ bool bb_evaluator_check(const bb_contract *contract, const bb_node *node, busbar
     bb_parse_error wrong = {0, 0, 0, NULL};
     busbar_event event;
     memset(&event, 0, sizeof(event));
+    bb_parser_allow_nul(parser, true);
     if (!bb_parse(parser, json.data, json.size, &tape, &wrong)) {
         *ret_reason = g_strdup(wrong.reason);
         return false;

@@ -47,7 +47,7 @@ std::vector<std::string> list_files(const std::string &folder)
 
 std::string dump(const json_t *value)
 {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
     std::string copy = text ? text : "";
     free(text);
     return copy;
@@ -62,6 +62,7 @@ bool evaluate(const bb_contract *contract, bb_evaluator *evaluator, const std::s
     g_autoptr(bb_arena) arena = bb_arena_new(0);
     bb_tape tape;
     bb_parse_error wrong;
+    bb_parser_allow_nul(parser, true);
     if (!bb_parse(parser, text.data(), text.size(), &tape, &wrong)) {
         *reason = wrong.reason;
         return false;
@@ -100,9 +101,9 @@ void run_group(const json_t *group, const bb_contract_options *options, Counts *
         const bool expected = json_is_true(json_object_get(test, "valid"));
         std::string reason = "accepted";
         const bool valid = evaluate(contract, evaluator, text, &reason);
-        EXPECT_EQ(valid, expected) << title << " / "
-                                   << json_string_value(json_object_get(test, "description"))
-                                   << ": " << text << ": " << reason;
+        EXPECT_EQ(valid, expected)
+            << title << " / " << json_string_value(json_object_get(test, "description")) << ": "
+            << text << ": " << reason;
         counts->passed += valid == expected;
     }
 }
