@@ -178,7 +178,7 @@ static void refuse_code(bb_publisher *publisher, const route *way, gsize place,
                    text);
 }
 
-static void send(bb_publisher *publisher, route *way, gsize place, busbar_event *event)
+static void hand_over(bb_publisher *publisher, route *way, gsize place, busbar_event *event)
 {
     bb_outgoing record = {.value = bb_event_json(event),
                           .key = bb_processor_key(way->processor, event),
@@ -220,7 +220,7 @@ gboolean bb_publisher_publish(bb_publisher *publisher, const bb_event_type *type
     bb_result result;
     busbar_event *event = bb_processor_run(way->processor, text, size, NULL, &result);
     if (G_LIKELY(event != NULL))
-        send(publisher, way, place, event);
+        hand_over(publisher, way, place, event);
     else
         refuse(publisher, place, &result);
     if (++publisher->unserved >= EVENTS_PER_POLL)
