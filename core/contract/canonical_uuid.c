@@ -7,14 +7,6 @@
 
 enum { UUID_SIZE = 36, HEX_COUNT = 32 };
 
-static bool has_upper_case(const char *text, size_t size)
-{
-    unsigned upper = 0;
-    for (size_t i = 0; i < size; i++)
-        upper |= (unsigned char)(text[i] - 'A') < 26;
-    return upper != 0;
-}
-
 static bool is_hex(char c)
 {
     return (unsigned char)(c - '0') <= 9 || (unsigned char)((c | 0x20) - 'a') < 6;
@@ -67,8 +59,9 @@ static bool unwrap(const char **text, size_t *size)
 bb_canonical bb_canonical_uuid(const char *text, size_t size, bool any_hyphens, char *out,
                                size_t *ret_size)
 {
-    bool plain = bb_format_uuid(text, size);
-    if (plain && !has_upper_case(text, size))
+    bool capitals = false;
+    bool plain = bb_uuid_read(text, size, &capitals);
+    if (plain && !capitals)
         return BB_CANONICAL_SAME;
     bool wrapped = !plain && unwrap(&text, &size);
     /* Without hyphens only when bare: "{" and "urn:uuid:" ask for the groups. */

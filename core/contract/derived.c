@@ -12,18 +12,23 @@ static uint64_t rotate(uint64_t value, unsigned bits)
 
 static void mix(uint64_t *v, int rounds)
 {
+    uint64_t a = v[0], b = v[1], c = v[2], d = v[3];
     for (; rounds > 0; rounds--) {
-        v[0] += v[1];
-        v[2] += v[3];
-        v[1] = rotate(v[1], 13) ^ v[0];
-        v[3] = rotate(v[3], 16) ^ v[2];
-        v[0] = rotate(v[0], 32);
-        v[2] += v[1];
-        v[0] += v[3];
-        v[1] = rotate(v[1], 17) ^ v[2];
-        v[3] = rotate(v[3], 21) ^ v[0];
-        v[2] = rotate(v[2], 32);
+        a += b;
+        c += d;
+        b = rotate(b, 13) ^ a;
+        d = rotate(d, 16) ^ c;
+        a = rotate(a, 32);
+        c += b;
+        a += d;
+        b = rotate(b, 17) ^ c;
+        d = rotate(d, 21) ^ a;
+        c = rotate(c, 32);
     }
+    v[0] = a;
+    v[1] = b;
+    v[2] = c;
+    v[3] = d;
 }
 
 static void add_word(bb_derivation *derivation, uint64_t word)
@@ -85,13 +90,27 @@ void bb_derivation_uuid(const bb_derivation *derivation, const char *name, size_
     out[8] = (uint8_t)((out[8] & 0x3F) | 0x80);
 }
 
+/* Eight hexadecimal digits of four bytes: every nibble to a byte of its own, first one lowest, then
+ * '0' and the distance to 'a' where it is above nine. */
+static void write_hex(const uint8_t *bytes, char *out)
+{
+    uint64_t x = (uint64_t)bytes[0] | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 32 |
+                 (uint64_t)bytes[3] << 48;
+    x = ((x >> 4) | (x << 8)) & 0x0F0F0F0F0F0F0F0Fu;
+    uint64_t above_nine = ((x + 0x0606060606060606u) >> 4) & 0x0101010101010101u;
+    x = GUINT64_TO_LE(x + 0x3030303030303030u + above_nine * ('a' - '0' - 10));
+    memcpy(out, &x, sizeof x);
+}
+
 void bb_uuid_write(const uint8_t *bytes, char *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
+    char hex[32];
+    for (int i = 0; i < 4; i++)
+        write_hex(bytes + i * 4, hex + i * 8);
+    memcpy(out, hex, 8);
+    memcpy(out + 9, hex + 8, 4);
+    memcpy(out + 14, hex + 12, 4);
+    memcpy(out + 19, hex + 16, 4);
+    memcpy(out + 24, hex + 20, 12);
+    out[8] = out[13] = out[18] = out[23] = '-';
 }

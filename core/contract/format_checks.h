@@ -43,6 +43,8 @@ bool bb_format_relative_json_pointer(const char *text, size_t size);
 
 /* format_uuid.c */
 bool bb_format_uuid(const char *text, size_t size);
+/* The same, saying also whether there are capitals. */
+bool bb_uuid_read(const char *text, size_t size, bool *ret_capitals);
 
 /* format_regex.c; allocates (PCRE2) */
 bool bb_format_regex(const char *text, size_t size);

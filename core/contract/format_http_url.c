@@ -31,7 +31,9 @@ bool bb_format_http_url(const char *text, size_t size)
     if (bb_format_next_rune(text, size, &at) == '\n')
         return false;
     while (at < size) {
-        if (is_space(bb_format_next_rune(text, size, &at)))
+        if (text[at] > ' ')
+            at++; /* plain ASCII, as nearly all of it is */
+        else if (is_space(bb_format_next_rune(text, size, &at)))
             return false;
     }
     return true;

@@ -53,8 +53,8 @@ static bool is_text_of(const char *text, size_t size, const charset *set)
             at += 3;
             continue;
         }
-        if (c == '\0' || (!is_letter(c) && !bb_is_digit(c) && !strchr("-._~!$&'()*+,;=", c) &&
-                          !strchr(set->extra, c)))
+        if (!is_letter(c) && !bb_is_digit(c) &&
+            (c == '\0' || (!strchr("-._~!$&'()*+,;=", c) && !strchr(set->extra, c))))
             return false;
         at++;
     }

@@ -35,10 +35,28 @@ static uint64_t load_around(const char *text)
     return (uint64_t)left << 32 | right;
 }
 
+/* The high bit of each byte that is a capital, given hexadecimal digits only. */
+static uint64_t find_capital(uint64_t bytes)
+{
+    return (bytes << 1) & ~(bytes << 2) & 0x8080808080808080u;
+}
+
 bool bb_format_uuid(const char *text, size_t size)
+{
+    bool capitals;
+    return bb_uuid_read(text, size, &capitals);
+}
+
+bool bb_uuid_read(const char *text, size_t size, bool *ret_capitals)
 {
     if (size != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-')
         return false;
-    return (find_not_hex(load(text)) | find_not_hex(load_around(text + 9)) |
-            find_not_hex(load_around(text + 19)) | find_not_hex(load(text + 28))) == 0;
+    uint64_t a = load(text);
+    uint64_t b = load_around(text + 9);
+    uint64_t c = load_around(text + 19);
+    uint64_t d = load(text + 28);
+    if ((find_not_hex(a) | find_not_hex(b) | find_not_hex(c) | find_not_hex(d)) != 0)
+        return false;
+    *ret_capitals = (find_capital(a) | find_capital(b) | find_capital(c) | find_capital(d)) != 0;
+    return true;
 }
