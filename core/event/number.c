@@ -147,10 +147,12 @@ static bool text_double(const char *text, size_t size, double *ret_value)
 
 bool bb_token_integer(const char *json, const bb_token *token, int64_t *ret_value)
 {
-    return token->type == BB_NUMBER && text_integer(json + token->start, token->size, ret_value);
+    return token->type == BB_NUMBER && token->size &&
+           text_integer(json + token->start, token->size, ret_value);
 }
 
 bool bb_token_double(const char *json, const bb_token *token, double *ret_value)
 {
-    return token->type == BB_NUMBER && text_double(json + token->start, token->size, ret_value);
+    return token->type == BB_NUMBER && token->size &&
+           text_double(json + token->start, token->size, ret_value);
 }

@@ -146,6 +146,8 @@ TEST(Tape, RefusesWithReasonAndOffset)
         {"[1", "unexpected end of the text", 2},
         {"{\"a\":", "unexpected end of the text", 5},
         {"{\"a\":[]", "unexpected end of the text", 7},
+        {"{\"a\":[]  \n", "unexpected end of the text", 7},
+        {"{\"a\":1 \n", "unexpected end of the text", 8},
         {"[\"abc", "unterminated string", 5},
         {"[\"abc]", "unterminated string", 6},
         {"\"abc\\", "unterminated string", 5},
