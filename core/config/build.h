@@ -28,8 +28,9 @@ void bb_read_choice(const bb_node *map, const char *key, const char *const *name
 
 /* The tree as JSON with every secret masked. */
 json_t *bb_masked_json(const bb_node *root);
-/* Problems of the tree against the published schema. */
-void bb_check_schema(const bb_node *root, GPtrArray *problems);
+/* Problems of the tree against the published schema. Values out of ${...} take the kind that the
+ * schema asks for. */
+void bb_check_schema(bb_node *root, GPtrArray *problems);
 /* The node a JSON pointer leads to; `ret_exact` FALSE when it is only the nearest one above. */
 const bb_node *bb_node_at(const bb_node *root, const char *pointer, gboolean *ret_exact);
 

@@ -47,7 +47,7 @@ static const json_t *schema_below(const schema_check *check, const json_t *schem
     below = json_object_get(json_object_get(schema, "properties"), step);
     if (!below)
         below = json_object_get(schema, "additionalProperties");
-    return follow(check, below);
+    return json_is_object(below) ? follow(check, below) : NULL;
 }
 
 static char *unescape_step(const char *step)
@@ -120,23 +120,6 @@ static char *pointer_below(const char *pointer, const char *key)
     return g_string_free(text, FALSE);
 }
 
-/* A closed object: the engine may name the object or the member that is too much. */
-static void report_closed(schema_check *check, const bb_node *node, const char *pointer,
-                          const json_t *schema, const json_t *parent)
-{
-    if (!json_is_object(schema) && node->key) {
-        report_unknown(check, node, pointer, parent);
-        return;
-    }
-    for (guint i = 0; node->kind == BB_NODE_MAP && i < node->children->len; i++) {
-        const bb_node *child = g_ptr_array_index(node->children, i);
-        if (json_object_get(json_object_get(schema, "properties"), child->key))
-            continue;
-        g_autofree char *below = pointer_below(pointer, child->key);
-        report_unknown(check, child, below, schema);
-    }
-}
-
 static void report_missing(schema_check *check, const bb_node *node, const char *pointer,
                            const json_t *schema)
 {
@@ -151,35 +134,14 @@ static void report_missing(schema_check *check, const bb_node *node, const char 
     }
 }
 
-static gboolean is_name(const char *text)
+/* The name of a domain, an event or a handler. */
+static void report_name(schema_check *check, const bb_node *node, const char *pointer,
+                        const json_t *parent)
 {
-    if (!g_ascii_islower(*text) || strlen(text) > 64)
-        return FALSE;
-    for (; *text; text++) {
-        if (!g_ascii_islower(*text) && !g_ascii_isdigit(*text) && *text != '_')
-            return FALSE;
-    }
-    return TRUE;
-}
-
-/* Names of domains, events and handlers. */
-static void report_names(schema_check *check, const bb_node *node, const char *pointer,
-                         const json_t *schema)
-{
-    const json_t *names = follow(check, json_object_get(schema, "propertyNames"));
-    const char *title = json_string_value(json_object_get(names, "title"));
-    gboolean dash = title && strstr(title, "-");
-    for (guint i = 0; node->kind == BB_NODE_MAP && i < node->children->len; i++) {
-        const bb_node *child = g_ptr_array_index(node->children, i);
-        g_autofree char *below = pointer_below(pointer, child->key);
-        g_autofree char *plain = g_strdup(child->key);
-        if (dash && g_ascii_islower(*plain))
-            g_strdelimit(plain, "-", '_');
-        if (is_name(plain) || !is_new(check, below))
-            continue;
-        bb_problem_add(check->problems, &child->key_place, below, "`%s` cannot be a name here: %s",
-                       child->key, title);
-    }
+    const json_t *names = follow(check, json_object_get(parent, "propertyNames"));
+    if (node->key && is_new(check, pointer))
+        bb_problem_add(check->problems, &node->key_place, pointer, "`%s` cannot be a name here: %s",
+                       node->key, json_string_value(json_object_get(names, "title")));
 }
 
 /* What stands there, in words. */
@@ -195,6 +157,8 @@ static char *describe(const bb_node *node)
                                node->type == BB_SCALAR_TEXT ? "a text" : "a value");
     if (node->type == BB_SCALAR_NULL)
         return g_strdup("nothing");
+    if (!*node->text)
+        return g_strdup("an empty text");
     bb_text_excerpt(node->text, strlen(node->text), EXCERPT_BYTES, excerpt, sizeof(excerpt));
     return g_strdup_printf(node->plain ? "`%s`" : "the text `%s`", excerpt);
 }
@@ -265,18 +229,41 @@ static void report_failure(schema_check *check, const bb_failure *failure)
     const json_t *parent = NULL;
     const bb_node *node = bb_node_at(check->root, failure->pointer, &exact);
     const json_t *schema = schema_at(check, failure->pointer, &parent);
-    const json_t *names = json_object_get(schema, "propertyNames");
-    if (strcmp(failure->keyword, "additionalProperties") == 0 || !json_is_object(schema))
-        report_closed(check, node, failure->pointer, schema, parent);
+    gboolean of_text =
+        strcmp(failure->keyword, "pattern") == 0 || strcmp(failure->keyword, "maxLength") == 0;
+    if (node->key && !schema)
+        report_unknown(check, node, failure->pointer, parent);
     else if (strcmp(failure->keyword, "required") == 0)
         report_missing(check, node, failure->pointer, schema);
-    else if (names && node->kind == BB_NODE_MAP)
-        report_names(check, node, failure->pointer, schema);
-    else if (json_object_get(parent, "propertyNames") && json_object_get(schema, "properties") &&
-             node->kind == BB_NODE_MAP && strcmp(failure->keyword, "type") != 0)
-        report_names(check, bb_node_at(check->root, "", &exact), failure->pointer, parent);
+    else if (of_text && json_object_get(parent, "propertyNames"))
+        report_name(check, node, failure->pointer, parent);
     else
         report_value(check, node, failure->pointer, schema, failure->message);
+}
+
+static gboolean takes_only(const json_t *schema, const char *type)
+{
+    const char *name = json_string_value(json_object_get(schema, "type"));
+    return name && strcmp(name, type) == 0;
+}
+
+/* What came out of ${...} takes the kind that its place asks for, quoted or not. */
+static void coerce(const schema_check *check, bb_node *node, const json_t *schema)
+{
+    for (guint i = 0; node->children && i < node->children->len; i++) {
+        bb_node *child = g_ptr_array_index(node->children, i);
+        const json_t *below = schema_below(check, schema, node, child->key ? child->key : "");
+        if (below)
+            coerce(check, child, below);
+    }
+    if (!node->expanded)
+        return;
+    bb_scalar_type found = bb_scalar_resolve(node->text);
+    if (takes_only(schema, "string"))
+        node->type = BB_SCALAR_TEXT;
+    else if ((takes_only(schema, "integer") && found == BB_SCALAR_INTEGER) ||
+             (takes_only(schema, "boolean") && found == BB_SCALAR_BOOLEAN))
+        node->type = found;
 }
 
 /* Runs the engine over the tree's JSON text. */
@@ -306,7 +293,7 @@ static void evaluate(schema_check *check, const bb_contract *contract, const cha
     bb_event_release(&event);
 }
 
-void bb_check_schema(const bb_node *root, GPtrArray *problems)
+void bb_check_schema(bb_node *root, GPtrArray *problems)
 {
     g_autoptr(GError) error = NULL;
     gsize size = 0;
@@ -318,10 +305,11 @@ void bb_check_schema(const bb_node *root, GPtrArray *problems)
         return;
     }
     json_auto_t *schema = json_loadb(text, size, 0, NULL);
-    json_auto_t *tree = bb_node_json(root);
-    char *dump = json_dumps(tree, JSON_COMPACT | JSON_ALLOW_NUL);
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     schema_check check = {root, schema, seen, problems};
+    coerce(&check, root, schema);
+    json_auto_t *tree = bb_node_json(root);
+    char *dump = json_dumps(tree, JSON_COMPACT);
     if (dump)
         evaluate(&check, contract, dump);
     free(dump);

@@ -32,6 +32,9 @@ static const char *explain(const char *problem)
     if (strstr(problem, "mapping values are not allowed in this context"))
         return "a `key: value` cannot stand here; look at the indentation, and quote texts that "
                "contain `: `";
+    if (strstr(problem, "did not find expected ',' or"))
+        return "expected `,` or the closing bracket; between { } and [ ] texts with ${...}, commas "
+               "or brackets need quotes";
     return problem;
 }
 

@@ -174,7 +174,7 @@ TEST_F(Good, EventIsBuiltFromDefaultsDomainAndItself)
     EXPECT_STREQ(event->producer, "me");
     ASSERT_EQ(event->handlers->len, 2u);
     EXPECT_EQ(json_integer_value(json_object_get(event->plugin_config, "limit")), 5);
-    EXPECT_EQ(event->place.line, 23u);
+    EXPECT_EQ(event->place.line, 24u);
     EXPECT_EQ(event->place.column, 7u);
 }
 
@@ -248,7 +248,7 @@ TEST_F(Good, PlacesAreKept)
 {
     bb_setting_place place =
         bb_settings_place(loaded.settings, "/domains/customer/events/user_event/topic");
-    EXPECT_EQ(place.line, 24u);
+    EXPECT_EQ(place.line, 25u);
     EXPECT_EQ(place.column, 16u);
     EXPECT_EQ(bb_settings_place(loaded.settings, "/domains/nobody").file, nullptr);
 }
@@ -341,18 +341,20 @@ TEST(Settings, ScalarsFollowYaml12)
     }
 }
 
-TEST(Settings, ExpansionTakesTheTypeOfWhatItBecomes)
+TEST(Settings, ExpansionTakesTheKindThatIsAskedFor)
 {
-    Loaded loaded;
+    Loaded loaded, plain;
     g_setenv("BUSBAR_TEST_N", "7", TRUE);
     LoadText(&loaded, "domains: { a: { consume: { concurrency: \"${BUSBAR_TEST_N}\" } } }");
-    ASSERT_EQ(loaded.problems.size(), 1u);
-    EXPECT_EQ(loaded.problems[0], "busbar.yaml:1:41: `concurrency` is a text that is not shown; "
-                                  "expected a number of lanes from 0 to 256");
-    Loaded plain;
-    LoadText(&plain, "domains: { a: { consume: { concurrency: ${BUSBAR_TEST_N} } } }");
+    ASSERT_NE(loaded.settings, nullptr);
+    EXPECT_EQ(DomainOf(loaded.settings, "a")->defaults->concurrency, 7u);
+    LoadText(&plain, "domains:\n  a:\n    consume:\n      group: ${BUSBAR_TEST_N}");
     ASSERT_NE(plain.settings, nullptr);
-    EXPECT_EQ(DomainOf(plain.settings, "a")->defaults->concurrency, 7u);
+    EXPECT_STREQ(DomainOf(plain.settings, "a")->defaults->group, "7");
+    g_setenv("BUSBAR_TEST_N", "seven", TRUE);
+    EXPECT_EQ(ProblemOf("defaults:\n  consume:\n    concurrency: ${BUSBAR_TEST_N}"),
+              "busbar.yaml:3:18: `concurrency` is a text that is not shown; expected a number of "
+              "lanes from 0 to 256");
     g_unsetenv("BUSBAR_TEST_N");
 }
 
@@ -360,7 +362,7 @@ TEST(Settings, ExpansionNeverChangesTheStructure)
 {
     Loaded loaded;
     g_setenv("BUSBAR_TEST_N", "x\nlog: {level: debug}\n", TRUE);
-    LoadText(&loaded, "kafka: { client.id: ${BUSBAR_TEST_N} }");
+    LoadText(&loaded, "kafka:\n  client.id: ${BUSBAR_TEST_N}");
     ASSERT_NE(loaded.settings, nullptr);
     EXPECT_STREQ(PropertyOf(loaded.settings, "client.id")->value, "x\nlog: {level: debug}\n");
     EXPECT_EQ(loaded.settings->log_level, 6);
