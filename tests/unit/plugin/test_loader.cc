@@ -278,7 +278,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"bad_handler_no_handle", {"no 'handle'", "open and handle are needed"}},
         Refusal{"bad_duplicate_handlers", {"two handlers", "'handler'"}},
         Refusal{"bad_schema_null", {"config schema of 10 bytes at NULL"}}),
-    [](const testing::TestParamInfo<Refusal> &info) { return std::string(info.param.name); });
+    [](const testing::TestParamInfo<Refusal> &bad) { return std::string(bad.param.name); });
 
 static GPtrArray *folders_of(std::vector<const char *> folders)
 {
