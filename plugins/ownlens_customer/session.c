@@ -53,19 +53,26 @@ static int names_offset(busbar_call *call, const busbar_event *event, busbar_fie
     return ownlens_has_offset(type, text);
 }
 
+/* The instant of a timestamp; 0 where there is none. */
+static int instant_of(busbar_call *call, const busbar_event *event, busbar_field field,
+                      int64_t *ret_us)
+{
+    busbar_value value;
+    busbar_bytes text;
+    if (ownlens_get(call, event, field, &value) != BUSBAR_STRING)
+        return 0;
+    /* A canonical form that came with escapes still has them. */
+    return call->host->text(call, event, &value, &text) && ownlens_instant(text, ret_us);
+}
+
 /* True when a duration is to be derived and both ends are there. */
 static int ends_of(const session *self, busbar_call *call, const busbar_event *event,
                    int64_t *ret_start_us, int64_t *ret_end_us)
 {
     busbar_value duration;
-    busbar_value start;
-    busbar_value end;
-    if (ownlens_is_given(ownlens_get(call, event, self->duration, &duration)))
-        return 0;
-    if (ownlens_get(call, event, self->start, &start) != BUSBAR_STRING ||
-        ownlens_get(call, event, self->end, &end) != BUSBAR_STRING)
-        return 0;
-    return ownlens_instant(start.json, ret_start_us) && ownlens_instant(end.json, ret_end_us);
+    return !ownlens_is_given(ownlens_get(call, event, self->duration, &duration)) &&
+           instant_of(call, event, self->start, ret_start_us) &&
+           instant_of(call, event, self->end, ret_end_us);
 }
 
 static int32_t refuse_negative(busbar_call *call, int64_t seconds)

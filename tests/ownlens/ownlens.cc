@@ -1,3 +1,4 @@
+/* Loads the built plugins and runs events through them. */
 #include "ownlens.hh"
 
 #include <fstream>
@@ -131,6 +132,11 @@ Outcome Processor::run(const std::string &text)
         }
     }
     return outcome;
+}
+
+std::string name_of(const testing::TestParamInfo<Facts> &parameter)
+{
+    return parameter.param.name;
 }
 
 std::vector<std::string> lines_of(const std::string &path)

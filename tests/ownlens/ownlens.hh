@@ -11,6 +11,7 @@
 #include <vector>
 
 extern "C" {
+#include "base/error.h"
 #include "contract/canonical.h"
 #include "pipeline/processor.h"
 #include "plugin/loader.h"
@@ -65,6 +66,9 @@ class Processor
     bb_process_mode mode;
     bb_processor *processor;
 };
+
+/* Names parameterised tests after the event. */
+std::string name_of(const testing::TestParamInfo<Facts> &parameter);
 
 std::vector<std::string> lines_of(const std::string &path);
 

@@ -55,8 +55,9 @@ TEST(Date, FollowsItsTimestampInTheTimestampsOwnOffset)
     for (const DateCase &test : cases) {
         Outcome outcome = processor.run(user_event(test.members));
         EXPECT_EQ(outcome.verdict, test.date ? BUSBAR_PASS : BUSBAR_REJECT) << test.members;
-        if (test.date)
+        if (test.date) {
             EXPECT_EQ(member(outcome.json, "event_date"), test.date) << test.members;
+        }
     }
 }
 

@@ -61,8 +61,7 @@ TEST_P(Generated, TheSameSeedAndIndexGiveTheSameText)
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ownlens, Generated, testing::ValuesIn(all_facts),
-                         [](const auto &info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Ownlens, Generated, testing::ValuesIn(all_facts), name_of);
 
 TEST(GeneratedKeys, Repeat)
 {

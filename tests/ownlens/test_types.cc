@@ -74,8 +74,7 @@ TEST_P(Types, ExamplesOfTheContractsDocumentGoThrough)
     check_examples(facts, path, 3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ownlens, Types, testing::ValuesIn(all_facts),
-                         [](const auto &info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Ownlens, Types, testing::ValuesIn(all_facts), name_of);
 
 TEST(Key, IsTheJsonTextOfTheCanonicalId)
 {
