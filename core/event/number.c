@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "event/scan.h"
 #include "event/tape.h"
 
 /* A number as digits without leading and trailing zeros, times a power of ten. */
@@ -15,11 +16,6 @@ typedef struct decimal {
 } decimal;
 
 enum { MOST_DIGITS = 19 };
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* Exponent behind the `e`; capped far beyond what any text can make up for. */
 static int64_t read_exponent(const char *at, const char *end)
@@ -54,7 +50,7 @@ static decimal read_decimal(const char *at, size_t size)
     decimal number = {.negative = *at == '-'};
     bool fraction = false;
     int64_t zeros = 0; /* seen since the last other digit */
-    for (at += number.negative; at < end && (is_digit(*at) || *at == '.'); at++) {
+    for (at += number.negative; at < end && (bb_is_digit(*at) || *at == '.'); at++) {
         if (*at == '.') {
             fraction = true;
             continue;
@@ -99,7 +95,7 @@ static bool text_integer(const char *text, size_t size, int64_t *ret_value)
     const char *at = text + negative;
     uint64_t value = 0;
     if (end - at < MOST_DIGITS) {
-        while (at < end && is_digit(*at))
+        while (at < end && bb_is_digit(*at))
             value = value * 10 + (uint64_t)(*at++ - '0');
         if (at == end) {
             *ret_value = negative ? -(int64_t)value : (int64_t)value;

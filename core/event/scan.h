@@ -1,4 +1,4 @@
-/* Scanning the inside of a JSON string, 16 bytes at a time where the machine can. */
+/* Scanning a JSON text, the inside of strings 16 bytes at a time where the machine can. */
 #ifndef BB_SCAN_H
 #define BB_SCAN_H
 
@@ -90,5 +90,33 @@ static inline size_t bb_scan_utf8(const char *at, const char *end)
             return 0;
     return size;
 }
+
+BB_INLINE bool bb_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+BB_INLINE bool bb_is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+/* What is allowed, and where a text is wrong and why. */
+typedef struct bb_checker {
+    bool allow_nul; /* `\u0000` in strings */
+    const char *fault;
+    const char *reason;
+} bb_checker;
+
+/* Notes a fault; NULL for the callers that return a position. */
+__attribute__((noinline, cold)) const char *bb_fail(bb_checker *checker, const char *at,
+                                                    const char *reason);
+
+/* Goes over escapes and bytes beyond ASCII as long as one follows another. NULL on a fault. */
+const char *bb_check_special(bb_checker *checker, const char *at, const char *end);
+
+/* Goes over the part of a number behind its integer digits, up to a byte that cannot be of it. NULL
+ * on a fault. */
+const char *bb_check_fraction(bb_checker *checker, const char *at);
 
 #endif

@@ -4,11 +4,7 @@
 #include <string.h>
 
 #include "event/event.h"
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
+#include "event/scan.h"
 
 static uint32_t type_of(char first)
 {
@@ -32,11 +28,11 @@ static uint32_t type_of(char first)
 
 uint32_t bb_value_of_json(busbar_bytes json, busbar_value *ret_value)
 {
-    while (json.size && is_space(json.data[0])) {
+    while (json.size && bb_is_space(json.data[0])) {
         json.data++;
         json.size--;
     }
-    while (json.size && is_space(json.data[json.size - 1]))
+    while (json.size && bb_is_space(json.data[json.size - 1]))
         json.size--;
     if (json.size == 0)
         return bb_value_absent(ret_value);
