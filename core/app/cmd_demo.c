@@ -76,6 +76,7 @@ static char *write_config(const char *folder, GError **error)
         "#   busbar --config busbar.yaml --set kafka.bootstrap.servers=localhost:9092 run\n"
         "kafka:\n"
         "  bootstrap.servers: embedded\n"
+        "log: { level: warning }\n"
         "defaults:\n"
         "  handlers: [archive]\n"
         "domains:\n"

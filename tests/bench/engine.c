@@ -250,7 +250,7 @@ static int compare_us(const void *a, const void *b)
 static sample measure(const corpus *all, int rounds, gboolean enrich, bb_processor *processor,
                       void (*work)(const corpus *, gboolean, bb_processor *))
 {
-    sample *samples = g_new(sample, rounds);
+    sample *samples = g_new(sample, (gsize)rounds);
     work(all, enrich, processor); /* warm-up */
     for (int i = 0; i < rounds; i++) {
         unsigned long long before = atomic_load(&allocations);

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""The benchmark: engine, consuming and publishing, each beside its floor in the same run. CPU seconds, medians.
+
+  python3 tests/bench/bench.py                      everything, 1,000,000 events, 5 rounds
+  python3 tests/bench/bench.py --only engine        no Kafka needed
+  python3 tests/bench/bench.py --events 200000 --json out.json
+
+Builds a release in build-bench/, starts a real Kafka (tests/kafka) on loopback in a temporary folder and ends it again.
+Prints a table and writes a JSON file. Environment: BUSBAR_RDKAFKA_PRELOAD runs both sides on another librdkafka."""
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build-bench")
+EVENT = "customer.user_event"
+TOPIC = "customer-user-events"
+CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}" }}
+domains:
+  customer:
+    plugin: ownlens_customer
+    events:
+      user_event:
+        consume: {{ concurrency: {concurrency}, order: key }}
+        handlers: [empty]
+handlers:
+  empty: {{ plugin: {build}/lib/bench/bench_empty_handler.so }}
+"""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def measured(command, stdin=None, stdout=subprocess.DEVNULL, env=None):
+    """Runs a command; returns CPU seconds (user and system), wall seconds and the largest RSS in MiB."""
+    begin = time.monotonic()
+    process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
+    errors = process.stderr.read().decode(errors="replace")
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    if process.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}: exit {process.returncode}\n{errors[-3000:]}")
+    return {"cpu": usage.ru_utime + usage.ru_stime, "wall": time.monotonic() - begin, "rss": usage.ru_maxrss / 1024}
+
+
+def median(samples, key):
+    return statistics.median(sample[key] for sample in samples)
+
+
+class Kafka:
+    """A real broker by the project's kit; its folder goes when it ends."""
+
+    def __init__(self, port):
+        self.folder = tempfile.mkdtemp(prefix="busbar-bench-kafka-")
+        jars = os.environ.get("BUSBAR_KAFKA_JARS", os.path.expanduser("~/.cache/busbar/kafka-jars"))
+        if os.path.isdir(jars):
+            os.symlink(jars, os.path.join(self.folder, "jars"))
+        self.env = dict(os.environ, KAFKA_KIT_DIR=self.folder, KAFKA_KIT_PORT=str(port), KAFKA_KIT_HEAP="2g")
+        self.bootstrap = f"127.0.0.1:{port}"
+
+    def kit(self, *arguments):
+        subprocess.run([os.path.join(ROOT, "tests", "kafka", "kafka.sh"), *arguments], env=self.env, check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        say("starting Kafka ...")
+        self.kit("start")
+        return self
+
+    def __exit__(self, *_):
+        self.kit("stop")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def topic(self, name, partitions=6):
+        self.kit("topic", "--create", "--topic", name, "--partitions", str(partitions))
+
+
+class Bench:
+    def __init__(self, options, folder):
+        self.options = options
+        self.folder = folder
+        self.busbar = os.path.join(BUILD, "bin", "busbar")
+        self.corpus = os.path.join(folder, "events.jsonl")
+        self.env = dict(os.environ)
+        if os.environ.get("BUSBAR_RDKAFKA_PRELOAD"):
+            self.env["LD_PRELOAD"] = os.environ["BUSBAR_RDKAFKA_PRELOAD"]
+        self.result = {"machine": machine(), "events": options.events, "rounds": options.rounds}
+
+    def tool(self, name):
+        return os.path.join(BUILD, "bin", name)
+
+    def config(self, bootstrap):
+        path = os.path.join(self.folder, "busbar.yaml")
+        with open(path, "w") as out:
+            out.write(CONFIG.format(bootstrap=bootstrap, build=BUILD, concurrency=self.options.concurrency))
+        return path
+
+    def make_corpus(self):
+        say(f"generating {self.options.events} events ...")
+        with open(self.corpus, "wb") as out:
+            subprocess.run([self.busbar, "--config", self.config("127.0.0.1:1"), "generate", EVENT, "-n",
+                            str(self.options.events), "--seed", "1"], stdout=out, check=True)
+        self.result["bytes_per_event"] = os.path.getsize(self.corpus) / self.options.events
+
+    def engine(self):
+        say("engine ...")
+        corpus = os.path.join(self.folder, "engine.jsonl")
+        with open(self.corpus, "rb") as lines, open(corpus, "wb") as out:
+            for _, line in zip(range(20000), lines):
+                out.write(line)
+        text = subprocess.run([self.tool("bench_engine"), self.config("127.0.0.1:1"), EVENT, corpus,
+                               str(max(self.options.rounds, 5))], check=True, capture_output=True).stdout
+        self.result["engine"] = json.loads(text)
+        pydantic = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "bench", "pydantic_peer.py"), corpus],
+                                  capture_output=True, text=True)
+        if pydantic.returncode == 0:
+            self.result["engine"]["pydantic"] = json.loads(pydantic.stdout)
+        else:
+            say("pydantic: left out: " + pydantic.stderr.strip().splitlines()[-1])
+
+    def consume(self, kafka):
+        kafka.topic(TOPIC)
+        kafka.topic(TOPIC + ".dlq", 1)
+        config = self.config(kafka.bootstrap)
+        say("loading the topic ...")
+        measured([self.busbar, "--config", config, "publish", EVENT, self.corpus], env=self.env)
+        floor, ours = [], []
+        for i in range(self.options.rounds):
+            say(f"consuming, round {i + 1} of {self.options.rounds} ...")
+            floor.append(measured([self.tool("bench_raw_consumer"), kafka.bootstrap, TOPIC, f"raw-{i}",
+                                   str(self.options.events)], env=self.env))
+            ours.append(measured([self.busbar, "--config", config, "--set",
+                                  f"domains.customer.events.user_event.consume.group=bench-{i}", "run", "--once",
+                                  "--only", EVENT], env=self.env))
+        self.result["consume"] = {"floor": floor, "busbar": ours}
+
+    def publish(self, kafka):
+        kafka.topic("raw")
+        config = self.config(kafka.bootstrap)
+        floor, ours = [], []
+        for i in range(self.options.rounds):
+            say(f"publishing, round {i + 1} of {self.options.rounds} ...")
+            floor.append(measured([self.tool("bench_raw_producer"), kafka.bootstrap, "raw", self.corpus], env=self.env))
+            ours.append(measured([self.busbar, "--config", config, "publish", EVENT, self.corpus], env=self.env))
+        self.result["publish"] = {"floor": floor, "busbar": ours}
+
+    def rows(self):
+        million = 1e6 / self.options.events
+        engine = self.result.get("engine")
+        if engine:
+            for step, limit in (("validate", 12), ("enrich", 15)):
+                theirs, us = engine[f"jansson_{step}"]["us"], engine[f"busbar_{step}"]["us"]
+                name = "parse + validate" + (" + enrich" if step == "enrich" else "")
+                yield (f"engine: {name}", f"{us:.2f} us", f"jansson {theirs:.2f} us", f"{theirs / us:.1f} times cheaper",
+                       f"at least {limit}", theirs / us >= limit)
+                yield (f"engine: allocations, {step}", f"{engine[f'busbar_{step}']['allocations']:.3f}",
+                       f"jansson {engine[f'jansson_{step}']['allocations']:.0f}", "", "0",
+                       engine[f"busbar_{step}"]["allocations"] < 0.001)
+            if "pydantic" in engine:
+                theirs, us = engine["pydantic"]["us"], engine["busbar_validate"]["us"]
+                yield ("engine: parse + validate", f"{us:.2f} us", f"pydantic {theirs:.2f} us",
+                       f"{theirs / us:.1f} times cheaper", "at least 6", theirs / us >= 6)
+        for step, limit in (("consume", 3.0), ("publish", 1.6)):
+            if step not in self.result:
+                continue
+            ours, floor = self.result[step]["busbar"], self.result[step]["floor"]
+            ratio = median(ours, "cpu") / median(floor, "cpu")
+            yield (f"{step}: CPU s per million", f"{median(ours, 'cpu') * million:.2f}",
+                   f"raw librdkafka {median(floor, 'cpu') * million:.2f}", f"{ratio:.2f} times", f"at most {limit}",
+                   ratio <= limit)
+            yield (f"{step}: events per s (wall)", f"{self.options.events / median(ours, 'wall'):,.0f}",
+                   f"raw librdkafka {self.options.events / median(floor, 'wall'):,.0f}", "", "", None)
+            if step == "consume":
+                rss = max(sample["rss"] for sample in ours)
+                yield ("consume: largest RSS", f"{rss:.0f} MiB", f"raw {max(s['rss'] for s in floor):.0f} MiB", "",
+                       "under 150 MiB", rss < 150)
+
+
+def machine():
+    model = "unknown processor"
+    with open("/proc/cpuinfo") as info:
+        for line in info:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return f"{model}, {os.cpu_count()} cores, Linux {platform.release()}"
+
+
+def build():
+    say("building ...")
+    if not os.path.exists(os.path.join(BUILD, "build.ninja")):
+        subprocess.run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"], check=True,
+                       stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", BUILD], check=True, stdout=subprocess.DEVNULL)
+
+
+def print_table(rows):
+    rows = list(rows)
+    print("| what | busbar | beside it | ratio | wanted | |\n|---|---|---|---|---|---|")
+    for what, ours, theirs, ratio, limit, good in rows:
+        print(f"| {what} | {ours} | {theirs} | {ratio} | {limit} | {'' if good is None else 'yes' if good else 'NO'} |")
+    return all(row[5] is not False for row in rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=1000000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=["engine", "consume", "publish"], action="append")
+    parser.add_argument("--concurrency", type=int, default=1, help="lanes of the consuming side (default 1)")
+    parser.add_argument("--port", type=int, default=29092, help="port of the broker (default 29092)")
+    parser.add_argument("--json", default="bench.json", help="file for the figures (default bench.json)")
+    options = parser.parse_args()
+    parts = options.only or ["engine", "consume", "publish"]
+    build()
+    with tempfile.TemporaryDirectory(prefix="busbar-bench-") as folder:
+        bench = Bench(options, folder)
+        bench.make_corpus()
+        if "engine" in parts:
+            bench.engine()
+        if "consume" in parts or "publish" in parts:
+            with Kafka(options.port) as kafka:
+                if "consume" in parts:
+                    bench.consume(kafka)
+                if "publish" in parts:
+                    if "consume" not in parts:
+                        kafka.topic(TOPIC)
+                    bench.publish(kafka)
+        version = subprocess.run([bench.busbar, "version", "--verbose"], capture_output=True, text=True, env=bench.env).stdout
+        found = re.search(r"librdkafka.*", version)
+        bench.result["librdkafka"] = found.group(0) if found else "unknown"
+        print(f"{bench.result['machine']}; {bench.result['librdkafka']}; {options.events:,} events of "
+              f"{bench.result['bytes_per_event']:.0f} bytes, medians of {options.rounds}\n")
+        good = print_table(bench.rows())
+        with open(options.json, "w") as out:
+            json.dump(bench.result, out, indent=1)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
