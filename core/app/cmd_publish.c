@@ -50,7 +50,7 @@ static void on_signal(int number)
 }
 
 /* One run of the command. */
-typedef struct job {
+typedef struct publishing {
     const bb_event_type *type;
     bb_publish_reader *reader;
     bb_publish_report *report;
@@ -59,7 +59,7 @@ typedef struct job {
     gsize max_bytes;
     gint64 timeout_ms; /* -1: not given */
     gint64 started_ms;
-} job;
+} publishing;
 
 static void catch_signals(void)
 {
@@ -80,7 +80,7 @@ static gsize longest_line(const bb_settings *settings)
     return DEFAULT_LINE_BYTES;
 }
 
-static void show_progress(job *job)
+static void show_progress(publishing *job)
 {
     const bb_publish_counts *counts = bb_publish_report_counts(job->report);
     if (job->progress)
@@ -89,7 +89,7 @@ static void show_progress(job *job)
 }
 
 /* Waits for all outcomes so far, unless signalled `signals_allowed` times or out of time. */
-static void settle(job *job, gint signals_allowed, gint64 timeout_ms)
+static void settle(publishing *job, gint signals_allowed, gint64 timeout_ms)
 {
     gint64 end = bb_clock_monotonic_ms() + timeout_ms;
     while (g_atomic_int_get(&signals) <= signals_allowed && bb_clock_monotonic_ms() < end &&
@@ -97,7 +97,7 @@ static void settle(job *job, gint signals_allowed, gint64 timeout_ms)
         show_progress(job);
 }
 
-static gboolean publish_line(job *job, const char *text, gsize size, GError **error)
+static gboolean publish_line(publishing *job, const char *text, gsize size, GError **error)
 {
     bb_publish_report_keep(job->report, text, size);
     while (bb_publish_report_kept(job->report) > KEPT_BYTES && !g_atomic_int_get(&signals))
@@ -108,7 +108,7 @@ static gboolean publish_line(job *job, const char *text, gsize size, GError **er
 
 /* A line that is too long to be an event. Its bytes are not kept: with --rejected, all lines before
  * it get their outcome first, then it goes straight into the file. */
-static gboolean refuse_long_line(job *job, GError **error)
+static gboolean refuse_long_line(publishing *job, GError **error)
 {
     g_autofree char *text = g_strdup_printf("the line is longer than %" G_GSIZE_FORMAT
                                             " bytes (kafka: message.max.bytes)",
@@ -126,7 +126,7 @@ static gboolean refuse_long_line(job *job, GError **error)
 }
 
 /* TRUE while there is more to read. */
-static gboolean step(job *job, GError **error)
+static gboolean step(publishing *job, GError **error)
 {
     const char *text;
     gsize size;
@@ -148,7 +148,7 @@ static gboolean step(job *job, GError **error)
     }
 }
 
-static void print_summary(const job *job)
+static void print_summary(const publishing *job)
 {
     const bb_publish_counts *counts = bb_publish_report_counts(job->report);
     double seconds = MAX((double)(bb_clock_monotonic_ms() - job->started_ms) / 1000, 0.001);
@@ -170,7 +170,7 @@ static int exit_code(const bb_publish_counts *counts)
     return counts->failed ? BB_EXIT_KAFKA : counts->rejected ? BB_EXIT_REFUSED : BB_EXIT_DONE;
 }
 
-static int publish_all(job *job)
+static int publish_all(publishing *job)
 {
     g_autoptr(GError) error = NULL;
     job->started_ms = bb_clock_monotonic_ms();
@@ -192,7 +192,7 @@ static int publish_all(job *job)
     return bb_app_fail(g_steal_pointer(&error));
 }
 
-static int publish(job *job, const bb_session *session, const char *path)
+static int publish(publishing *job, const bb_session *session, const char *path)
 {
     GError *error = NULL;
     job->max_bytes = longest_line(session->settings);
@@ -224,7 +224,7 @@ static int publish(job *job, const bb_session *session, const char *path)
 static int run_publish(int argc, char **argv)
 {
     int code = BB_EXIT_USAGE;
-    job job = {.timeout_ms = -1};
+    publishing job = {.timeout_ms = -1};
     if (argc < 2)
         return bb_app_usage("publish", "needs an EVENT, as customer.user_event");
     if (argc > 3)

@@ -129,8 +129,8 @@ static int plan(const GArray *needs, const GPtrArray *states)
                    : other                ? "differs"
                                           : "present",
                    state);
-        missing += state->partitions == 0;
-        different += other;
+        missing += state->partitions == 0 ? 1 : 0;
+        different += other ? 1 : 0;
     }
     (void)fprintf(stderr, "%u topics: %u missing, %u differ%s\n", needs->len, missing, different,
                   missing ? "; `busbar topics apply` makes the missing ones" : "");
@@ -177,8 +177,9 @@ static int apply(rd_kafka_t *client, const GArray *needs, const GPtrArray *state
                               : differs(state)         ? "differs"
                                                        : "present";
         print_line(wanted, verdict, state);
-        missing += state->partitions == 0 && !is_new; /* a new one may need a moment to show */
-        different += !is_new && state->partitions > 0 && differs(state);
+        missing +=
+            state->partitions == 0 && !is_new ? 1 : 0; /* a new one may need a moment to show */
+        different += !is_new && state->partitions > 0 && differs(state) ? 1 : 0;
     }
     (void)fprintf(stderr, "%u topics: %u made, %u missing, %u differ and were left as they are\n",
                   needs->len, made->len, missing, different);
