@@ -369,6 +369,23 @@ TEST(Tape, NameHash)
     EXPECT_EQ(bb_name_hash("ab", 2), parser.tape.tokens[1].hash);
 }
 
+TEST(Tape, NulEscapesWhereTheyAreAllowed)
+{
+    Parser parser;
+    bb_parser_allow_nul(parser.get(), true);
+    ASSERT_EQ("", parser.refusal(R"({"a\u0000":"x\u0000y"})"));
+    EXPECT_TRUE(bb_token_equals(parser.text(), &parser.tape.tokens[2], "x\0y", 3));
+    EXPECT_FALSE(bb_token_equals(parser.text(), &parser.tape.tokens[2], "x", 1));
+    EXPECT_EQ(3u, bb_token_code_points(parser.text(), &parser.tape.tokens[2]));
+    EXPECT_EQ(bb_name_hash("a\0", 2), parser.tape.tokens[1].hash);
+    EXPECT_EQ("duplicate member name", parser.refusal(R"({"\u0000":1,"\u0000":2})"));
+    EXPECT_EQ("", parser.refusal(R"({"\u0000":1,"":2})"));
+    EXPECT_EQ("unescaped control character in a string",
+              parser.refusal(std::string("[\"\0\"]", 5)));
+    bb_parser_allow_nul(parser.get(), false);
+    EXPECT_EQ("\\u0000 in a string", parser.refusal(R"(["\u0000"])"));
+}
+
 TEST(Tape, TokenEqualsAndCodePoints)
 {
     Parser parser;
