@@ -104,7 +104,7 @@ static void set_key(const resolution *at)
     g_autoptr(bb_key) key = bb_key_new(type->key_template, type->contract, &error);
     if (key)
         return;
-    g_autofree char *pointer = member_pointer(at, own ? "publish/key" : "schema");
+    g_autofree char *pointer = member_pointer(at, own ? "publish/key_template" : "schema");
     bb_registry_problem(at->registry, pointer, at->place, "%s: %s", type->full_name,
                         error->message);
 }
