@@ -8,16 +8,19 @@
 Builds a release in build-bench/, starts a real Kafka (tests/kafka) on loopback in a temporary folder and ends it again.
 Prints a table and writes a JSON file. Environment: BUSBAR_RDKAFKA_PRELOAD runs both sides on another librdkafka."""
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
+import kit  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build-bench")
@@ -55,34 +58,6 @@ def measured(command, stdin=None, stdout=subprocess.DEVNULL, env=None):
 
 def median(samples, key):
     return statistics.median(sample[key] for sample in samples)
-
-
-class Kafka:
-    """A real broker by the project's kit; its folder goes when it ends."""
-
-    def __init__(self, port):
-        self.folder = tempfile.mkdtemp(prefix="busbar-bench-kafka-")
-        jars = os.environ.get("BUSBAR_KAFKA_JARS", os.path.expanduser("~/.cache/busbar/kafka-jars"))
-        if os.path.isdir(jars):
-            os.symlink(jars, os.path.join(self.folder, "jars"))
-        self.env = dict(os.environ, KAFKA_KIT_DIR=self.folder, KAFKA_KIT_PORT=str(port), KAFKA_KIT_HEAP="2g")
-        self.bootstrap = f"127.0.0.1:{port}"
-
-    def kit(self, *arguments):
-        subprocess.run([os.path.join(ROOT, "tests", "kafka", "kafka.sh"), *arguments], env=self.env, check=True,
-                       stdout=subprocess.DEVNULL)
-
-    def __enter__(self):
-        say("starting Kafka ...")
-        self.kit("start")
-        return self
-
-    def __exit__(self, *_):
-        self.kit("stop")
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def topic(self, name, partitions=6):
-        self.kit("topic", "--create", "--topic", name, "--partitions", str(partitions))
 
 
 class Bench:
@@ -129,7 +104,7 @@ class Bench:
             say("pydantic: left out: " + pydantic.stderr.strip().splitlines()[-1])
 
     def consume(self, kafka):
-        kafka.topic(TOPIC)
+        kafka.topic(TOPIC, 6)
         kafka.topic(TOPIC + ".dlq", 1)
         config = self.config(kafka.bootstrap)
         say("loading the topic ...")
@@ -145,7 +120,7 @@ class Bench:
         self.result["consume"] = {"floor": floor, "busbar": ours}
 
     def publish(self, kafka):
-        kafka.topic("raw")
+        kafka.topic("raw", 6)
         config = self.config(kafka.bootstrap)
         floor, ours = [], []
         for i in range(self.options.rounds):
@@ -201,7 +176,8 @@ def build():
     if not os.path.exists(os.path.join(BUILD, "build.ninja")):
         subprocess.run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"], check=True,
                        stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", BUILD], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", BUILD, "--target", "busbar", "bench_engine", "bench_raw_consumer",
+                    "bench_raw_producer", "bench_empty_handler", "plugins/all"], check=True, stdout=subprocess.DEVNULL)
 
 
 def print_table(rows):
@@ -218,7 +194,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=["engine", "consume", "publish"], action="append")
     parser.add_argument("--concurrency", type=int, default=1, help="lanes of the consuming side (default 1)")
-    parser.add_argument("--port", type=int, default=29092, help="port of the broker (default 29092)")
     parser.add_argument("--json", default="bench.json", help="file for the figures (default bench.json)")
     options = parser.parse_args()
     parts = options.only or ["engine", "consume", "publish"]
@@ -229,12 +204,14 @@ def main():
         if "engine" in parts:
             bench.engine()
         if "consume" in parts or "publish" in parts:
-            with Kafka(options.port) as kafka:
+            say("starting Kafka ...")
+            with contextlib.closing(kit.Kafka()) as kafka:
+                kafka.start()
                 if "consume" in parts:
                     bench.consume(kafka)
                 if "publish" in parts:
                     if "consume" not in parts:
-                        kafka.topic(TOPIC)
+                        kafka.topic(TOPIC, 6)
                     bench.publish(kafka)
         version = subprocess.run([bench.busbar, "version", "--verbose"], capture_output=True, text=True, env=bench.env).stdout
         found = re.search(r"librdkafka.*", version)
