@@ -1,4 +1,5 @@
 /* Turns a contract into the plan of the generator: what to make for every member. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/generate_private.h"
@@ -66,18 +67,22 @@ static bb_make make_of(json_t *schema)
     return make_of_string(schema);
 }
 
-/* A copy of the enum without null: null is thrown for by itself. */
-static json_t *values_of(json_t *schema)
+/* The texts of the enum without null: null is thrown for by itself. */
+static void read_values(bb_plan_field *field, json_t *schema)
 {
-    json_t *values = json_array();
+    GPtrArray *texts = g_ptr_array_new();
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(schema, "enum"), i, item)
     {
-        if (!json_is_null(item))
-            json_array_append(values, item);
+        char *text = json_is_null(item) ? NULL : json_dumps(item, JSON_ENCODE_ANY | JSON_COMPACT);
+        if (text)
+            g_ptr_array_add(texts, g_strdup(text));
+        free(text);
     }
-    return values;
+    field->value_count = texts->len;
+    g_ptr_array_add(texts, NULL);
+    field->values = (char **)g_ptr_array_free(texts, FALSE);
 }
 
 static void read_bounds(bb_plan_field *field, json_t *schema)
@@ -114,8 +119,9 @@ static bb_plan_field *field_new(const char *name, json_t *schema)
     field->nullable = allows_null(schema);
     field->fresh = g_strcmp0(json_string_value(value), "uuid4") == 0;
     field->lax = json_object_get(schema, "x-busbar-lax") != NULL;
-    field->values = values_of(schema);
+    read_values(field, schema);
     read_bounds(field, schema);
+    bb_value_prepare(field);
     if (field->make == BB_MAKE_ARRAY)
         field->items = field_new(name, json_object_get(schema, "items"));
     return field;
@@ -127,7 +133,7 @@ static void field_free(gpointer data)
     if (!field)
         return;
     field_free(field->items);
-    json_decref(field->values);
+    g_strfreev(field->values);
     g_free(field->name);
     g_free(field);
 }

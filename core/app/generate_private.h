@@ -36,7 +36,11 @@ typedef struct bb_plan_field {
     gsize max_length; /* 0: none */
     gboolean has_minimum, has_maximum;
     double minimum, maximum;
-    json_t *values; /* of an enum, without null; borrowed from the schema */
+    char **values; /* JSON texts of an enum, without null */
+    guint value_count;
+    double low, high;              /* usual range of a number by this name, within the bounds */
+    const char *const *words;      /* for a text by this name; NULL: a title is made */
+    guint64 word_count, pool_size; /* pool: how many different ids there are */
     struct bb_plan_field *items;
     guint64 hash; /* of the name: chooses the set that ids come from */
 } bb_plan_field;
@@ -63,6 +67,8 @@ typedef struct bb_scene {
     guint place;
 } bb_scene;
 
+/* Looks up what goes by the member's name: words, range, number of ids. */
+void bb_value_prepare(bb_plan_field *field);
 /* Appends the JSON text of a value for `field`. */
 void bb_value_make(const bb_plan_field *field, bb_scene *scene, GString *out);
 /* Appends `text` as a JSON string. */

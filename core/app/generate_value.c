@@ -74,25 +74,36 @@ static guint64 pool_size(const char *name)
     return 40;
 }
 
+static void append_hex(GString *out, guint64 value, guint digits, gboolean upper)
+{
+    const char *letters = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    while (digits-- > 0)
+        g_string_append_c(out, letters[value >> (4 * digits) & 15]);
+}
+
 static void append_uuid(const bb_plan_field *field, bb_scene *scene, GString *out)
 {
     guint64 high = bb_dice_next(&scene->dice);
     guint64 low = bb_dice_next(&scene->dice);
-    char text[40];
+    gboolean upper = field->lax && bb_dice_below(&scene->dice, LAX_IN) == 0;
     if (!field->fresh) {
         /* The lower of two throws: some users are seen more often than others. */
-        guint64 size = pool_size(field->name);
-        guint64 number = MIN(high % size, low % size);
+        guint64 number = MIN(high % field->pool_size, low % field->pool_size);
         high = bb_dice_mix(field->hash + number);
         low = bb_dice_mix(high + number);
     }
-    g_snprintf(text, sizeof(text), "%08x-%04x-4%03x-%04x-%012" G_GINT64_MODIFIER "x",
-               (guint)(high >> 32), (guint)(high >> 16 & 0xffff), (guint)(high & 0xfff),
-               (guint)(0x8000 | (low >> 48 & 0x3fff)), low & G_GUINT64_CONSTANT(0xffffffffffff));
-    if (field->lax && bb_dice_below(&scene->dice, LAX_IN) == 0)
-        for (char *c = text; *c; c++)
-            *c = g_ascii_toupper(*c);
-    bb_value_quote(out, text);
+    g_string_append_c(out, '"');
+    append_hex(out, high >> 32, 8, upper);
+    g_string_append_c(out, '-');
+    append_hex(out, high >> 16, 4, upper);
+    g_string_append(out, "-4");
+    append_hex(out, high, 3, upper);
+    g_string_append_c(out, '-');
+    append_hex(out, 8 | (low >> 60 & 3), 1, upper);
+    append_hex(out, low >> 48, 3, upper);
+    g_string_append_c(out, '-');
+    append_hex(out, low, 12, upper);
+    g_string_append_c(out, '"');
 }
 
 /* Seconds by which a timestamp differs from the event's own. */
@@ -193,22 +204,27 @@ static const word_list word_lists[] = {
     {"reason", {"wrong password", "account locked", "second factor missing"}},
 };
 
+static void find_words(bb_plan_field *field)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(word_lists) && !field->words; i++) {
+        const word_list *list = &word_lists[i];
+        if (!g_str_has_suffix(field->name, list->name))
+            continue;
+        field->words = list->words;
+        while (field->word_count < G_N_ELEMENTS(list->words) && list->words[field->word_count])
+            field->word_count++;
+    }
+}
+
 static void append_text(const bb_plan_field *field, bb_scene *scene, GString *out)
 {
     gsize start = out->len;
     guint64 throw = bb_dice_next(&scene->dice);
-    for (guint i = 0; i < G_N_ELEMENTS(word_lists) && out->len == start; i++) {
-        const word_list *list = &word_lists[i];
-        guint count = 0;
-        if (!g_str_has_suffix(field->name, list->name))
-            continue;
-        while (count < G_N_ELEMENTS(list->words) && list->words[count])
-            count++;
-        bb_value_quote(out, list->words[throw % count]);
-    }
-    if (out->len == start)
+    if (field->words)
+        bb_value_quote(out, field->words[throw % field->word_count]);
+    else
         append_title(scene, out);
-    /* Every word above is longer in bytes than in code points, so bytes are safe to compare. */
+    /* A text has at least as many bytes as code points, so bytes are safe to compare. */
     if (field->max_length && out->len - start - 2 > field->max_length) {
         g_string_truncate(out, start);
         g_string_append_printf(out, "\"%.*s\"", (int)MIN(field->max_length, 8), "abcdefgh");
@@ -216,7 +232,7 @@ static void append_text(const bb_plan_field *field, bb_scene *scene, GString *ou
 }
 
 /* Sizes that a number by this name usually has. */
-static void usual_range(const bb_plan_field *field, double *ret_low, double *ret_high)
+static void find_range(bb_plan_field *field)
 {
     static const struct {
         const char *end;
@@ -229,28 +245,35 @@ static void usual_range(const bb_plan_field *field, double *ret_low, double *ret
                   {"status_code", 200, 204},
                   {"_avg", 3, 100},
                   {"_hours", 0, 72}};
-    *ret_low = 0;
-    *ret_high = field->make == BB_MAKE_NUMBER ? 100 : 12;
+    field->low = 0;
+    field->high = field->make == BB_MAKE_NUMBER ? 100 : 12;
     for (guint i = 0; i < G_N_ELEMENTS(ranges); i++) {
         if (g_str_has_suffix(field->name, ranges[i].end)) {
-            *ret_low = ranges[i].low;
-            *ret_high = ranges[i].high;
+            field->low = ranges[i].low;
+            field->high = ranges[i].high;
         }
     }
     if (field->has_maximum)
-        *ret_high = MIN(*ret_high, field->maximum);
+        field->high = MIN(field->high, field->maximum);
     if (field->has_minimum)
-        *ret_low = MAX(*ret_low, field->minimum);
-    *ret_low = MIN(*ret_low, *ret_high);
+        field->low = MAX(field->low, field->minimum);
+    if (field->low > field->high && field->has_maximum)
+        field->low = field->high;
+    field->high = MAX(field->low, field->high);
+}
+
+void bb_value_prepare(bb_plan_field *field)
+{
+    field->pool_size = pool_size(field->name);
+    find_words(field);
+    find_range(field);
 }
 
 static void append_number(const bb_plan_field *field, bb_scene *scene, GString *out)
 {
-    double low, high;
     char text[G_ASCII_DTOSTR_BUF_SIZE];
     double share = (double)bb_dice_below(&scene->dice, 10001) / 10000;
-    usual_range(field, &low, &high);
-    double value = low + (high - low) * share;
+    double value = field->low + (field->high - field->low) * share;
     if (field->make == BB_MAKE_INTEGER) {
         gboolean quoted = field->lax && bb_dice_below(&scene->dice, LAX_IN) == 0;
         g_string_append_printf(out, quoted ? "\"%.0f\"" : "%.0f", floor(value));
@@ -287,11 +310,8 @@ static void append_array(const bb_plan_field *field, bb_scene *scene, GString *o
 
 static void append_enum(const bb_plan_field *field, bb_scene *scene, GString *out)
 {
-    json_t *value =
-        json_array_get(field->values, bb_dice_below(&scene->dice, json_array_size(field->values)));
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    g_string_append(out, text ? text : "null");
-    free(text);
+    guint64 throw = bb_dice_below(&scene->dice, field->value_count);
+    g_string_append(out, field->value_count ? field->values[throw] : "null");
 }
 
 void bb_value_make(const bb_plan_field *field, bb_scene *scene, GString *out)
