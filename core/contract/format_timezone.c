@@ -3,28 +3,28 @@
 
 #include <string.h>
 
+#define ZONE(name)                                                                                 \
+    {                                                                                              \
+        sizeof(name) - 1, name                                                                     \
+    }
 #include "contract/timezone_names.inc"
 
-enum { NAME_COUNT = sizeof timezone_names / sizeof timezone_names[0] };
-
-static int compare(const char *name, const char *text, size_t size)
-{
-    int order = strncmp(name, text, size);
-    return order ? order : (name[size] != '\0');
-}
+enum { ZONE_COUNT = sizeof timezones / sizeof timezones[0] };
 
 bool bb_format_timezone(const char *text, size_t size)
 {
     size_t low = 0;
-    size_t high = NAME_COUNT;
-    if (size == 0 || memchr(text, '\0', size))
-        return false;
+    size_t high = ZONE_COUNT;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = compare(timezone_names[middle], text, size);
-        if (order == 0)
-            return true;
-        if (order < 0)
+        bool after = timezones[middle].size < size;
+        if (timezones[middle].size == size) {
+            int order = memcmp(timezones[middle].name, text, size);
+            if (order == 0)
+                return true;
+            after = order < 0;
+        }
+        if (after)
             low = middle + 1;
         else
             high = middle;

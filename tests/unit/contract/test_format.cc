@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -233,11 +234,11 @@ TEST(Format, TimezoneTableIsSortedAndComplete)
     std::string last;
     int count = 0;
     while (std::getline(table, line)) {
-        size_t start = line.find("    \"");
+        size_t start = line.find("    ZONE(\"");
         if (start != 0)
             continue;
-        std::string name = line.substr(5, line.find('"', 5) - 5);
-        EXPECT_LT(last, name);
+        std::string name = line.substr(10, line.find('"', 10) - 10);
+        EXPECT_LT(std::make_pair(last.size(), last), std::make_pair(name.size(), name));
         EXPECT_TRUE(Check("timezone", name)) << name;
         last = name;
         count++;
