@@ -191,7 +191,12 @@ static bool compile_all(bb_compiler *compiler, const char *text, gsize size, GEr
             return false;
     } while (compiler->done < compiler->drafts->len);
     compiler->contract->dynamic = compiler->uses_dynamic;
-    return bb_plan_root(compiler, error);
+    if (!bb_plan_root(compiler, error))
+        return false;
+    for (guint i = 0; i < compiler->drafts->len; i++)
+        bb_plan_quick(&((bb_draft *)g_ptr_array_index(compiler->drafts, i))->node);
+    bb_plan_shortcuts(compiler);
+    return true;
 }
 
 static void clear_compiler(bb_compiler *compiler)

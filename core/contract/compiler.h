@@ -123,7 +123,12 @@ bool bb_plan_array(bb_compiler *compiler, bb_draft *draft, GError **error);
 bool bb_plan_logic(bb_compiler *compiler, bb_draft *draft, GError **error);
 bool bb_plan_annotations(bb_compiler *compiler, bb_draft *draft, GError **error);
 
-/* What the contract as a whole says (root.c). */
+/* Prepares the short way of a finished node (plan_quick.c). */
+void bb_plan_quick(bb_node *node);
+/* Lets members point past schemas that are nothing but a `$ref`. */
+void bb_plan_shortcuts(const bb_compiler *compiler);
+
+/* What the contract as a whole says (plan_root.c). */
 bool bb_plan_root(bb_compiler *compiler, GError **error);
 
 #endif

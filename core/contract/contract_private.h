@@ -101,7 +101,8 @@ typedef struct bb_object_rules {
     const bb_node *property_names; /* NULL where absent */
     uint32_t dependency_count;
     const bb_dependency *dependencies;
-    bool walks; /* members that `properties` does not declare matter too */
+    bool walks;           /* members that `properties` does not declare matter too */
+    bool only_additional; /* ... but only for additionalProperties */
 } bb_object_rules;
 
 /* Applicators on the same value. */
@@ -119,6 +120,18 @@ typedef struct bb_logic {
 typedef enum bb_verdict { BB_VERDICT_RULES = 0, BB_VERDICT_ALWAYS, BB_VERDICT_NEVER } bb_verdict;
 typedef enum bb_case { BB_CASE_KEEP = 0, BB_CASE_LOWER, BB_CASE_UPPER } bb_case;
 
+/* What the short way has to look at. */
+enum {
+    BB_QUICK_STRING = 1 << 0, /* strings can go the short way */
+    BB_QUICK_LENGTH = 1 << 1,
+    BB_QUICK_LAX = 1 << 2,
+    BB_QUICK_EDITS = 1 << 3, /* case, trim, empty */
+    BB_QUICK_ENUM = 1 << 4,
+    BB_QUICK_FORMAT = 1 << 5,
+    BB_QUICK_PATTERN = 1 << 6,
+    BB_QUICK_INTEGER = 1 << 7 /* integers can, within `quick_minimum` and `quick_maximum` */
+};
+
 struct bb_node {
     uint8_t verdict; /* bb_verdict */
     uint8_t types;   /* BB_TYPE_ANY: no `type` keyword */
@@ -126,7 +139,11 @@ struct bb_node {
     uint8_t letters; /* bb_case */
     bool trim;
     bool empty_null;
-    bool edits;                    /* any of the annotations above */
+    bool edits; /* any of the annotations above */
+    /* The short way: a value that surely fits needs no walk through the rules (plan_quick.c). */
+    uint8_t quick_types; /* bits of token types that fit as they are */
+    uint8_t quick;       /* what to look at in a string or number; 0: take the long way */
+    int64_t quick_minimum, quick_maximum;
     const bb_constants *constants; /* enum */
     const bb_constants *constant;  /* const */
     const bb_string_rules *string;

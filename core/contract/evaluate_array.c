@@ -15,14 +15,16 @@ static bool check_elements(bb_evaluator *evaluator, const bb_array_rules *rules,
         const bb_node *node = index < rules->prefix_count ? rules->prefix[index] : rules->items;
         if (!node)
             break;
-        bb_view element = bb_view_of(evaluator, i);
-        if (!bb_evaluate(evaluator, node, &element, NULL)) {
-            valid = false;
-            if (bb_evaluator_enough(evaluator))
-                return false;
-        } else if (marks) {
+        if (marks)
             bb_marks_add(marks, view, i);
-        }
+        if (bb_evaluate_fits(evaluator, node, i, BB_NO_SLOT))
+            continue;
+        bb_view element = bb_view_of(evaluator, i);
+        if (bb_evaluate(evaluator, node, &element, NULL))
+            continue;
+        valid = false;
+        if (bb_evaluator_enough(evaluator))
+            return false;
     }
     if (marks && rules->items)
         marks->all = true;

@@ -76,12 +76,11 @@ static bool refuse_lax(bb_evaluator *evaluator, const bb_node *node, const bb_vi
 
 static bool canonicalize(bb_evaluator *evaluator, const bb_node *node, bb_view *view)
 {
-    char small[BB_CANONICAL_MAX];
     busbar_bytes text = {view->text, view->size};
     if (view->type == BB_STRING)
         text = bb_view_text(evaluator, view);
-    char *out = small;
-    if (text.size + 8 > sizeof(small))
+    char *out = evaluator->canonical;
+    if (text.size + 8 > sizeof(evaluator->canonical))
         out = bb_evaluator_alloc(evaluator, text.size + 8);
     size_t size = 0;
     switch (bb_canonicalize((bb_lax)node->lax, view->type, text.data, text.size, out, &size)) {

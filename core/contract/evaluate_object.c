@@ -83,27 +83,41 @@ static bool refuse_missing(bb_evaluator *evaluator, const subject *object, uint3
         bb_text_excerpt(name->data, name->size, 64, excerpt, sizeof(excerpt)));
 }
 
-static bool check_properties(bb_evaluator *evaluator, const subject *object)
+static bool check_property(bb_evaluator *evaluator, const subject *object, uint32_t number)
+{
+    bb_view value = bb_view_of(evaluator, object->seen[number]);
+    if (object->slots)
+        value.slot = number;
+    return bb_evaluate(evaluator, object->rules->properties[number].node, &value, NULL);
+}
+
+/* Goes over the known names. `ret_end` is where the members end that stand in the order in which
+ * they are declared, with nothing between them. */
+static bool check_properties(bb_evaluator *evaluator, const subject *object, uint32_t *ret_end)
 {
     const bb_object_rules *rules = object->rules;
+    uint32_t end = object->view->token + 1;
     bool valid = true;
     for (uint32_t i = 0; i < rules->property_count; i++) {
         const bb_property *property = &rules->properties[i];
+        uint32_t value = object->seen[i];
         bool fits = true;
-        if (!object->seen[i]) {
+        if (!value) {
             fits = !property->required || refuse_missing(evaluator, object, i);
-        } else if (property->node && property->node->verdict != BB_VERDICT_ALWAYS) {
-            bb_view value = bb_view_of(evaluator, object->seen[i]);
-            if (object->slots)
-                value.slot = i;
-            fits = bb_evaluate(evaluator, property->node, &value, NULL);
+        } else if (property->node) {
+            if (value == end + 1)
+                end = evaluator->tokens[value].next;
+            if (object->marks)
+                bb_marks_add(object->marks, object->view, value);
+            fits = bb_evaluate_fits(evaluator, property->node, value,
+                                    object->slots ? i : BB_NO_SLOT) ||
+                   check_property(evaluator, object, i);
         }
-        if (object->marks && property->node && object->seen[i])
-            bb_marks_add(object->marks, object->view, object->seen[i]);
         valid = valid && fits;
         if (!fits && bb_evaluator_enough(evaluator))
             return false;
     }
+    *ret_end = end;
     return valid;
 }
 
@@ -249,11 +263,13 @@ static uint32_t count_members(const bb_evaluator *evaluator, const subject *obje
 
 /* What goes beyond `properties`. Without patterns and names to look at, an object that has only
  * declared members is done after counting them. */
-static bool check_members(bb_evaluator *evaluator, const subject *object)
+static bool check_members(bb_evaluator *evaluator, const subject *object, uint32_t in_order)
 {
     const bb_object_rules *rules = object->rules;
     const bb_token *tokens = evaluator->tokens;
     uint32_t declared = 0, end = tokens[object->view->token].next;
+    if (in_order == end && rules->only_additional && !object->marks)
+        return true;
     uint32_t count = count_members(evaluator, object, &declared);
     bool valid = check_member_count(evaluator, object, count);
     if (!valid && bb_evaluator_enough(evaluator))
@@ -282,12 +298,13 @@ bool bb_evaluate_object(bb_evaluator *evaluator, const bb_object_rules *rules, c
     if (rules->property_count > SMALL_OBJECT)
         object.seen = bb_evaluator_alloc(evaluator, rules->property_count * sizeof(uint32_t));
     fill_seen(evaluator, &object);
-    bool valid = check_properties(evaluator, &object);
+    uint32_t in_order = 0;
+    bool valid = check_properties(evaluator, &object, &in_order);
     if (!valid && bb_evaluator_enough(evaluator))
         return false;
     if (rules->dependency_count)
         valid = check_dependencies(evaluator, &object) && valid;
     if (!rules->walks || (!valid && bb_evaluator_enough(evaluator)))
         return valid;
-    return check_members(evaluator, &object) && valid;
+    return check_members(evaluator, &object, in_order) && valid;
 }

@@ -49,6 +49,7 @@ struct bb_evaluator {
     guint failure_count;
     guint failure_room;
     bb_failure *failures;
+    char canonical[BB_CANONICAL_MAX];
     bb_random *random; /* for filling; made when a UUID is first asked for */
 };
 
@@ -57,6 +58,18 @@ bool bb_evaluate(bb_evaluator *evaluator, const bb_node *node, bb_view *view, bb
 /* The same for a branch: its failure is not the event's. */
 bool bb_evaluate_quiet(bb_evaluator *evaluator, const bb_node *node, const bb_view *view,
                        bb_marks *marks);
+
+/* The short way for a string or number; false is no verdict. `slot` as in bb_view. */
+bool bb_evaluate_quick_value(bb_evaluator *evaluator, const bb_node *node, uint32_t token,
+                             uint32_t slot);
+/* True when the value at `token` surely fits; false is no verdict. */
+static inline bool bb_evaluate_fits(bb_evaluator *evaluator, const bb_node *node, uint32_t token,
+                                    uint32_t slot)
+{
+    if (node->quick_types & BB_TYPE_BIT(evaluator->tokens[token].type))
+        return true;
+    return node->quick && bb_evaluate_quick_value(evaluator, node, token, slot);
+}
 
 /* Groups of rules (evaluate_*.c). */
 bool bb_evaluate_edits(bb_evaluator *evaluator, const bb_node *node, bb_view *view);

@@ -1,6 +1,8 @@
 /* Matching of regular expressions with PCRE2, bounded in time and memory. */
 #include "contract/pattern.h"
 
+#include <stdbool.h>
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -16,6 +18,7 @@
 
 struct bb_pattern {
     pcre2_code *code;
+    bool compiled; /* to machine code */
 };
 
 struct bb_matcher {
@@ -54,8 +57,9 @@ bb_pattern *bb_pattern_new(const char *text, gsize size, GError **error)
     if (!code)
         return NULL;
     /* Without a JIT for this machine the interpreter does the work. */
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+    bool compiled = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;
     bb_pattern *pattern = g_new0(bb_pattern, 1);
+    pattern->compiled = compiled;
     pattern->code = code;
     return pattern;
 }
@@ -94,8 +98,11 @@ void bb_matcher_free(bb_matcher *matcher)
 bb_match bb_pattern_match(const bb_pattern *pattern, bb_matcher *matcher, const char *text,
                           gsize size)
 {
-    int result = pcre2_match(pattern->code, (PCRE2_SPTR)text, size, 0, PCRE2_NO_UTF_CHECK,
-                             matcher->data, matcher->context);
+    int result = pattern->compiled
+                     ? pcre2_jit_match(pattern->code, (PCRE2_SPTR)text, size, 0, 0, matcher->data,
+                                       matcher->context)
+                     : pcre2_match(pattern->code, (PCRE2_SPTR)text, size, 0, PCRE2_NO_UTF_CHECK,
+                                   matcher->data, matcher->context);
     if (result >= 0)
         return BB_MATCH_YES;
     return result == PCRE2_ERROR_NOMATCH ? BB_MATCH_NO : BB_MATCH_LIMIT;

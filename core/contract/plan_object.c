@@ -220,6 +220,7 @@ bool bb_plan_object(bb_compiler *compiler, bb_draft *draft, GError **error)
         !plan_rest(compiler, draft, &rules, &found, error))
         return false;
     rules.walks = rules.pattern_count || rules.additional || rules.property_names || found;
+    rules.only_additional = !rules.pattern_count && !rules.property_names && !found;
     if (!rules.walks && !rules.property_count)
         return true;
     bb_object_rules *copy = bb_compiler_zeros(compiler, sizeof(rules));
