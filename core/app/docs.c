@@ -20,14 +20,31 @@ static void print_roff(const char *text)
     }
 }
 
+/* Words of one paragraph in lines that an editor can show. */
+static void print_roff_wrapped(const char *text)
+{
+    enum { WIDTH = 68 };
+    g_auto(GStrv) words = g_strsplit_set(text, " \n", -1);
+    gsize column = 0;
+    for (char **word = words; *word; word++) {
+        if (!**word)
+            continue;
+        gboolean fits = column + strlen(*word) <= WIDTH;
+        if (column > 0)
+            (void)putchar(fits ? ' ' : '\n');
+        print_roff(*word);
+        column = (fits ? column : 0) + strlen(*word) + 1;
+    }
+    (void)putchar('\n');
+}
+
 static void print_roff_paragraphs(const char *text, const char *macro)
 {
     g_auto(GStrv) paragraphs = g_strsplit(text, "\n\n", -1);
     for (char **paragraph = paragraphs; *paragraph; paragraph++) {
         if (paragraph != paragraphs)
             (void)printf("%s\n", macro);
-        print_roff(*paragraph);
-        (void)printf("\n");
+        print_roff_wrapped(*paragraph);
     }
 }
 
@@ -40,8 +57,7 @@ static void print_roff_options(const GOptionEntry *options)
         (void)printf(".TP\n.B \"");
         print_roff(g_strstrip(name));
         (void)printf("\"\n");
-        print_roff(options->description ? options->description : "");
-        (void)printf("\n");
+        print_roff_wrapped(options->description ? options->description : "");
     }
 }
 
@@ -120,14 +136,25 @@ static void print_words(const GOptionEntry *options)
     }
 }
 
-/* The case lines of one command: its options, and whether its first argument is an event. */
+/* Whether the command takes names of events, as an argument or in an option. */
+static gboolean takes_events(const bb_command *command)
+{
+    if (command->arguments && strstr(command->arguments, "EVENT"))
+        return TRUE;
+    for (const GOptionEntry *option = command->options; option && option->long_name; option++) {
+        if (option->arg_description && strstr(option->arg_description, "EVENT"))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The case lines of one command: its options, and whether events are completed. */
 static void print_bash_command(const bb_command *command)
 {
     (void)printf("    %s)\n        options=\"", command->name);
     print_words(command->options);
     print_words(bb_common_options);
-    (void)printf("\"\n        events=%s\n        ;;\n",
-                 command->arguments && strstr(command->arguments, "EVENT") ? "yes" : "no");
+    (void)printf("\"\n        events=%s\n        ;;\n", takes_events(command) ? "yes" : "no");
 }
 
 static const char bash_head[] =

@@ -56,11 +56,13 @@ static char **join_overrides(const char *const *overrides)
 /* Says where a configuration was looked for, when there is none. */
 static void mention_defaults(const bb_settings *settings)
 {
-    if (!settings->path)
-        bb_log_warning("no configuration found, so no domain is enabled: looked for "
-                       "$BUSBAR_CONFIG, ./busbar.yaml, ./config/busbar.yaml, "
-                       "%s/etc/busbar/busbar.yaml and /etc/busbar/busbar.yaml",
-                       BB_INSTALL_PREFIX);
+    if (settings->path)
+        return;
+    g_auto(GStrv) places = bb_settings_search();
+    g_autofree char *list = g_strjoinv(", ", places);
+    bb_log_warning("no configuration, so no domain is enabled; looked for $BUSBAR_CONFIG, %s; an "
+                   "example is config/busbar.yaml of the project",
+                   list);
 }
 
 static bb_session *load_settings(const char *path, const char *const *overrides,

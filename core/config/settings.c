@@ -114,20 +114,39 @@ static GPtrArray *list_drop_ins(const char *path)
     return names;
 }
 
+/* "../etc/busbar/busbar.yaml" from the folder of the program: where an installation has it. */
+static char *installed_path(void)
+{
+    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *bin = program ? g_path_get_dirname(program) : NULL;
+    g_autofree char *prefix = bin ? g_path_get_dirname(bin) : NULL;
+    return g_build_filename(prefix ? prefix : "/", "etc", "busbar", "busbar.yaml", NULL);
+}
+
+char **bb_settings_search(void)
+{
+    char *installed = installed_path();
+    char **places = g_new0(char *, 5);
+    places[0] = g_strdup("busbar.yaml");
+    places[1] = g_strdup("config/busbar.yaml");
+    places[2] = installed;
+    if (strcmp(installed, "/etc/busbar/busbar.yaml") != 0)
+        places[3] = g_strdup("/etc/busbar/busbar.yaml");
+    return places;
+}
+
 /* The main file: as given, or the first that is there; NULL when there is none. */
 static char *find_main(const char *path)
 {
-    static const char *const places[] = {"busbar.yaml", "config/busbar.yaml",
-                                         BB_INSTALL_PREFIX "/etc/busbar/busbar.yaml",
-                                         "/etc/busbar/busbar.yaml"};
     const char *variable = g_getenv("BUSBAR_CONFIG");
+    g_auto(GStrv) places = bb_settings_search();
     if (path)
         return g_strdup(path);
     if (variable && *variable)
         return g_strdup(variable);
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
-        if (g_file_test(places[i], G_FILE_TEST_IS_REGULAR))
-            return g_strdup(places[i]);
+    for (char **place = places; *place; place++) {
+        if (g_file_test(*place, G_FILE_TEST_IS_REGULAR))
+            return g_strdup(*place);
     }
     return NULL;
 }

@@ -70,7 +70,8 @@ typedef struct bb_domain_settings {
     bb_setting_place place;
     GPtrArray *events; /* bb_event_settings *; events the plugin brings and the file does not name
                           are added by the registry */
-    gboolean only_listed;        /* `events` was given: events that are not named stay off */
+    gboolean only_listed;        /* `events` switches at least one on: events that are not named
+                                    stay off */
     bb_event_settings *defaults; /* for events that the file does not name */
 } bb_domain_settings;
 
@@ -104,10 +105,15 @@ typedef struct bb_config_problem {
     char *message; /* what was expected and found, and what to do */
 } bb_config_problem;
 
-/* Loads and checks. `path` NULL: $BUSBAR_CONFIG, ./busbar.yaml, then /etc/busbar/busbar.yaml.
- * `overrides`: "key.path=value" texts from --set, or NULL. All problems are found in one pass and
- * appended to `problems` (bb_config_problem *), sorted by file and line. Returns NULL when there is
- * any. */
+/* Where the main file is looked for when neither a path nor $BUSBAR_CONFIG names it: busbar.yaml
+ * and config/busbar.yaml in the working directory, etc/busbar/busbar.yaml of the installation,
+ * /etc/busbar/busbar.yaml. g_strfreev. */
+char **bb_settings_search(void);
+
+/* Loads and checks. `path` NULL: $BUSBAR_CONFIG, then the first that is there of
+ * bb_settings_search. `overrides`: "key.path=value" texts from --set, or NULL. All problems are
+ * found in one pass and appended to `problems` (bb_config_problem *), sorted by file and line.
+ * Returns NULL when there is any. */
 bb_settings *bb_settings_load(const char *path, const char *const *overrides, GPtrArray *problems);
 void bb_settings_free(bb_settings *settings);
 
