@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "contract/canonical.h"
 #include "contract/format.h"
 #include "pipeline/processor.h"
 #include "plugin/registry.h"
@@ -19,20 +20,21 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_realloc(void *memory, size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 static atomic_ullong allocations;
+#define EXPORTED __attribute__((visibility("default")))
 
-void *malloc(size_t size)
+EXPORTED void *malloc(size_t size)
 {
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     return __libc_malloc(size);
 }
 
-void *realloc(void *memory, size_t size)
+EXPORTED void *realloc(void *memory, size_t size)
 {
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     return __libc_realloc(memory, size);
 }
 
-void *calloc(size_t count, size_t size)
+EXPORTED void *calloc(size_t count, size_t size)
 {
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     return __libc_calloc(count, size);
@@ -84,6 +86,7 @@ typedef struct rule {
     int type; /* json_type */
     gboolean required, nullable;
     bb_format_fn format;
+    bb_lax lax;
     size_t max_length;
     const char *const *values;
 } rule;
@@ -104,50 +107,53 @@ static const char *const event_types[] = {"article_view",
                                           NULL};
 
 static rule rules[] = {
-    {"company_id", JSON_STRING, TRUE, FALSE, NULL, 0, NULL},
-    {"brand_id", JSON_STRING, TRUE, FALSE, NULL, 0, NULL},
-    {"metadata", JSON_OBJECT, FALSE, FALSE, NULL, 0, NULL},
-    {"created_at", JSON_STRING, FALSE, FALSE, NULL, 0, NULL},
-    {"updated_at", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"event_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"user_id", JSON_STRING, TRUE, FALSE, NULL, 0, NULL},
-    {"session_id", JSON_STRING, TRUE, FALSE, NULL, 0, NULL},
-    {"event_type", JSON_STRING, TRUE, FALSE, NULL, 0, event_types},
-    {"event_timestamp", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"article_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"article_title", JSON_STRING, FALSE, TRUE, NULL, 500, NULL},
-    {"article_type", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"category_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"page_url", JSON_STRING, FALSE, TRUE, NULL, 1000, NULL},
-    {"country_code", JSON_STRING, FALSE, TRUE, NULL, 2, NULL},
-    {"city_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"timezone", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"device_type_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"os_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"browser_id", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
-    {"engagement_metrics", JSON_OBJECT, FALSE, FALSE, NULL, 0, NULL},
-    {"event_date", JSON_STRING, FALSE, TRUE, NULL, 0, NULL},
+    {"company_id", JSON_STRING, TRUE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"brand_id", JSON_STRING, TRUE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"metadata", JSON_OBJECT, FALSE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"created_at", JSON_STRING, FALSE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"updated_at", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"event_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"user_id", JSON_STRING, TRUE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"session_id", JSON_STRING, TRUE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"event_type", JSON_STRING, TRUE, FALSE, NULL, BB_LAX_NONE, 0, event_types},
+    {"event_timestamp", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"article_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"article_title", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 500, NULL},
+    {"article_type", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"category_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"page_url", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 1000, NULL},
+    {"country_code", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 2, NULL},
+    {"city_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"timezone", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"device_type_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"os_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"browser_id", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
+    {"engagement_metrics", JSON_OBJECT, FALSE, FALSE, NULL, BB_LAX_NONE, 0, NULL},
+    {"event_date", JSON_STRING, FALSE, TRUE, NULL, BB_LAX_NONE, 0, NULL},
 };
 
+static bb_lax lax_of(const char *name)
+{
+    if (strcmp(name, "event_date") == 0)
+        return BB_LAX_DATE;
+    if (g_str_has_suffix(name, "_at") || strcmp(name, "event_timestamp") == 0)
+        return BB_LAX_TIMESTAMP;
+    if (strcmp(name, "article_id") == 0)
+        return BB_LAX_NONE;
+    return g_str_has_suffix(name, "id") ? BB_LAX_UUID_ANY : BB_LAX_NONE;
+}
+
+/* The checks of values are the same functions on both sides: what differs is how JSON is read and
+ * written. */
 static void prepare_rules(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
         const char *name = rules[i].name;
-        const char *format = NULL;
-        if (g_str_has_suffix(name, "_id") && strcmp(name, "article_id") != 0)
-            format = "uuid";
-        else if (g_str_has_suffix(name, "_at") || strcmp(name, "event_timestamp") == 0)
-            format = "date-time";
-        else if (strcmp(name, "id") == 0)
-            format = "uuid";
-        else if (strcmp(name, "event_date") == 0)
-            format = "date";
-        else if (strcmp(name, "page_url") == 0)
-            format = "http-url";
-        else if (strcmp(name, "timezone") == 0)
-            format = "timezone";
-        rules[i].format = format ? bb_format_find(format) : NULL;
+        rules[i].lax = lax_of(name);
+        rules[i].format = strcmp(name, "page_url") == 0   ? bb_format_find("http-url")
+                          : strcmp(name, "timezone") == 0 ? bb_format_find("timezone")
+                                                          : NULL;
     }
 }
 
@@ -178,6 +184,11 @@ static gboolean check_rule(const rule *check, json_t *event, size_t *seen)
         return FALSE;
     if (check->values && !one_of(text, check->values))
         return FALSE;
+    if (check->lax != BB_LAX_NONE) {
+        char canonical[BB_CANONICAL_MAX];
+        return bb_canonicalize(check->lax, BB_STRING, text, size, canonical, &size) !=
+               BB_CANONICAL_REFUSED;
+    }
     return !check->format || check->format(text, size);
 }
 
