@@ -211,7 +211,7 @@ extern BUSBAR_EXPORT const busbar_plugin_descriptor descriptor __asm__("busbar_p
 #else
 #define DESCRIPTOR busbar_plugin
 #endif
-BUSBAR_EXPORT const busbar_plugin_descriptor DESCRIPTOR = {
+const busbar_plugin_descriptor DESCRIPTOR = {
     MAGIC, SIZE,        MAJOR,         MINOR,      0,        NAME, VERSION,
     NULL,  EVENT_COUNT, HANDLER_COUNT, EVENT_LIST, handlers, NULL,
 };

@@ -114,7 +114,7 @@ static const busbar_event_type plain = {
 
 static const busbar_event_type *const event_types[] = {&sample, &plain};
 
-BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin = {
+const busbar_plugin_descriptor busbar_plugin = {
     BUSBAR_DESCRIPTOR_HEAD,          .name = "fixture_good", .version = "1.2.3",
     .summary = "A plugin for tests", .event_type_count = 2,  .event_types = event_types,
 };

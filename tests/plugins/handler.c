@@ -43,7 +43,7 @@ static const busbar_handler handler = {
 
 static const busbar_handler *const handlers[] = {&handler};
 
-BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin = {
+const busbar_plugin_descriptor busbar_plugin = {
     BUSBAR_DESCRIPTOR_HEAD, .name = "handler_fixture", .version = "2.0",
     .handler_count = 1,     .handlers = handlers,
 };

@@ -28,7 +28,7 @@ static const busbar_handler right = {
     .struct_size = sizeof(busbar_handler), .name = "right", .ops = &ops};
 static const busbar_handler *const handlers[] = {&left, &right};
 
-BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin = {
+const busbar_plugin_descriptor busbar_plugin = {
     BUSBAR_DESCRIPTOR_HEAD, .name = "handler_fixture_pair", .version = "2.0",
     .handler_count = 2,     .handlers = handlers,
 };

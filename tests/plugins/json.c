@@ -28,7 +28,7 @@ static const busbar_event_type viewed = {
 
 static const busbar_event_type *const event_types[] = {&viewed};
 
-BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin = {
+const busbar_plugin_descriptor busbar_plugin = {
     BUSBAR_DESCRIPTOR_HEAD, .name = "fixture_json",     .version = "1.0",
     .event_type_count = 1,  .event_types = event_types,
 };

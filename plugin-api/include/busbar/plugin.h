@@ -373,6 +373,8 @@ typedef struct busbar_plugin_descriptor {
 /** @brief The symbol of the descriptor, for the host's loader. */
 #define BUSBAR_PLUGIN_SYMBOL "busbar_plugin"
 
+/** @brief What a plugin defines, as `const busbar_plugin_descriptor busbar_plugin = {...}`; that it
+ * is seen from outside comes from this declaration. */
 extern BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin;
 
 /* First members of the descriptor, spelled once. */
