@@ -71,7 +71,7 @@ static void set_not_found(const char *name, GPtrArray *folders, GError **error)
     }
     g_ptr_array_add(names, NULL);
     const char *nearest = bb_text_nearest(name, (const char *const *)names->pdata);
-    g_set_error(error, BB_ERROR, BB_ERROR_PLUGIN,
+    g_set_error(error, BB_ERROR, BB_ERROR_IO,
                 "plugin '%s' was not found: neither %s.so nor handler_%s.so is in %s; %s%s%s", name,
                 name, name, searched->str, nearest ? "did you mean '" : "",
                 nearest ? nearest : "correct the name, or add its folder to plugin_path",

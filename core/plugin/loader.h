@@ -13,12 +13,13 @@ typedef struct bb_plugin {
     busbar_plugin_descriptor descriptor; /* a copy; members that an older plugin lacks are zero */
 } bb_plugin;
 
-/* Loads the plugin at `path`. The same file twice gives the same plugin. @owns the process */
+/* Loads the plugin at `path`. The same file twice gives the same plugin. BB_ERROR_IO when there is
+ * no such file, else BB_ERROR_PLUGIN. @owns the process */
 const bb_plugin *bb_plugin_load(const char *path, GError **error);
 
 /* Finds `name` ("jsonl", "ownlens_customer") as name.so or handler_<name>.so in `folders` (char *),
  * or takes a path that contains a slash. The error lists the folders that were searched and the
- * nearest file name. */
+ * nearest file name (BB_ERROR_IO). */
 char *bb_plugin_find(const char *name, GPtrArray *folders, GError **error);
 
 /* A copy of an event type, its ops, a handler's ops, at this host's size: missing members are zero.

@@ -309,7 +309,7 @@ TEST(Find, NamesFoldersAndTheNearestName)
     g_autoptr(GError) error = nullptr;
     EXPECT_EQ(bb_plugin_find("fixture_godo", folders, &error), nullptr);
     ASSERT_NE(error, nullptr);
-    EXPECT_TRUE(g_error_matches(error, BB_ERROR, BB_ERROR_PLUGIN));
+    EXPECT_TRUE(g_error_matches(error, BB_ERROR, BB_ERROR_IO));
     expect_parts(error->message,
                  {"'fixture_godo'", "/nowhere", BB_FIXTURES, "handler_fixture_godo.so",
                   "/lib/busbar/plugins", "did you mean 'fixture_good'?"});
