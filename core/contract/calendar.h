@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A date and time of day as written, with the offset that was written beside it. */
 typedef struct bb_civil {
@@ -54,6 +55,19 @@ static inline unsigned bb_four_digits(const char *text)
     unsigned high = bb_two_digits(text);
     unsigned low = bb_two_digits(text + 2);
     return high <= 99 && low <= 99 ? high * 100 + low : 10000;
+}
+
+/* Whether the six bytes behind `text` are digits, and whether all are 0; eight bytes can be read.
+ * The constants read the same in either order of bytes. */
+static inline bool bb_six_digits(const char *text, bool *ret_zero)
+{
+    const uint64_t zeros = 0x0030303030303000u;
+    const uint64_t high = 0x00F0F0F0F0F0F000u;
+    uint64_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    bytes &= 0x00FFFFFFFFFFFF00u;
+    *ret_zero = bytes == zeros;
+    return (bytes & high) == zeros && ((bytes + 0x0006060606060600u) & high) == zeros;
 }
 
 static inline bool bb_is_leap_year(unsigned year)

@@ -52,10 +52,8 @@ static bool is_common(const char *text, size_t size)
         return false;
     if (size == 20)
         return true;
-    unsigned high = bb_two_digits(text + 20);
-    unsigned middle = bb_two_digits(text + 22);
-    unsigned low = bb_two_digits(text + 24);
-    return text[19] == '.' && (high | middle | low) != 0 && high + middle + low < 10000;
+    bool zero;
+    return text[19] == '.' && bb_six_digits(text + 19, &zero) && !zero;
 }
 
 bb_canonical bb_canonical_timestamp(int type, const char *text, size_t size, char *out,

@@ -38,12 +38,8 @@ static bool read_time(const char *text, size_t size, clock_time *ret_time)
         return false;
     size_t at = 8;
     if (text[8] == '.') {
-        /* Six digits are the common case. */
-        at = size >= 16 &&
-                     bb_two_digits(text + 9) + bb_two_digits(text + 11) + bb_two_digits(text + 13) <
-                         10000
-                 ? 15
-                 : 9;
+        bool zero;
+        at = size >= 16 && bb_six_digits(text + 8, &zero) ? 15 : 9; /* the common case */
         while (at < size && bb_is_digit(text[at]))
             at++;
         if (at == 9)

@@ -136,6 +136,8 @@ static bool is_path(const char *text, size_t size, bool after_scheme, bool inter
 
 static bool is_reference(const char *text, size_t size, bool need_scheme, bool international)
 {
+    if (size == 0)
+        return !need_scheme;
     charset fragment_set = {":@/?", international, false};
     charset query_set = {":@/?", international, international};
     size_t scheme = read_scheme(text, size);

@@ -176,6 +176,27 @@ TEST(Canonical, SameIsOnlyTheCanonicalText)
     }
 }
 
+TEST(Canonical, FractionHasOnlyDigitsAtEveryPlace)
+{
+    const std::string good = "2025-03-14T09:26:53.000050Z";
+    for (size_t i = 20; i < 26; i++) {
+        for (int c = 0; c < 256; c++) {
+            std::string text = good;
+            text[i] = static_cast<char>(c);
+            char out[BB_CANONICAL_MAX];
+            size_t size = 0;
+            bool digit = c >= '0' && c <= '9';
+            bool zero = text.substr(20, 6) == "000000";
+            ASSERT_EQ(
+                bb_canonicalize(BB_LAX_TIMESTAMP, BB_STRING, text.data(), text.size(), out, &size),
+                !digit ? BB_CANONICAL_REFUSED
+                : zero ? BB_CANONICAL_CHANGED
+                       : BB_CANONICAL_SAME)
+                << i << " " << c;
+        }
+    }
+}
+
 TEST(Canonical, IntegersOfAnySizePass)
 {
     std::string digits(5000, '7');

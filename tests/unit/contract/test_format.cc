@@ -173,6 +173,19 @@ TEST(Format, DateTime)
             "2025-03-14TT09:26:53Z"});
 }
 
+TEST(Format, FractionHasOnlyDigitsAtEveryPlace)
+{
+    const std::string good = "2025-03-14T09:26:53.123456Z";
+    for (size_t i = 20; i < 26; i++) {
+        for (int c = 0; c < 256; c++) {
+            std::string text = good;
+            text[i] = static_cast<char>(c);
+            /* A "Z" that is not last, or an offset that ends in the middle, is wrong too. */
+            ASSERT_EQ(Check("date-time", text), c >= '0' && c <= '9') << i << " " << c;
+        }
+    }
+}
+
 TEST(Format, Duration)
 {
     Expect("duration",
