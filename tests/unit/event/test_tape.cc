@@ -340,6 +340,30 @@ TEST(Tape, DenseTextsFitTheReserve)
     }
 }
 
+TEST(Tape, ReserveHoldsWhatIsNotClosedYet)
+{
+    /* Half as many tokens as bytes, and those of the open brackets on top. */
+    Parser parser;
+    std::string zeros = "0";
+    for (int i = 1; i < 5000; i++)
+        zeros += ",0";
+    std::string open = std::string(128, '[') + zeros;
+    EXPECT_EQ("unexpected end of the text", parser.refusal(open));
+    EXPECT_EQ("", parser.refusal(open + std::string(128, ']')));
+    EXPECT_EQ(5128u, parser.tape.count);
+}
+
+TEST(Tape, TokenLimitEndsThePassAtOnce)
+{
+    bb_limits limits = {1u << 20, 3, 5};
+    Parser parser(&limits);
+    std::string text = "[0";
+    for (int i = 1; i < 20000; i++)
+        text += ",0";
+    EXPECT_EQ("more values than the limit", parser.refusal(text + "]"));
+    EXPECT_EQ(8u, parser.error.offset);
+}
+
 TEST(Tape, CopyOutlivesTheParser)
 {
     g_autoptr(bb_arena) arena = bb_arena_new(0);
