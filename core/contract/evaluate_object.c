@@ -48,16 +48,22 @@ static uint32_t slot_token(const busbar_event *event, uint32_t slot)
     return value & BB_SLOT_EDIT ? event->edits[value & ~BB_SLOT_EDIT].token : value;
 }
 
-static void fill_seen(const bb_evaluator *evaluator, subject *object)
+static void fill_from_slots(const busbar_event *event, subject *object)
+{
+    /* Edits of this evaluation turn slots into edits, but never into absent members. */
+    if (event->edit_count == 0) {
+        object->seen = event->slots;
+        return;
+    }
+    for (uint32_t i = 0; i < object->rules->property_count; i++)
+        object->seen[i] = slot_token(event, i);
+}
+
+static void fill_from_members(const bb_evaluator *evaluator, subject *object)
 {
     const bb_object_rules *rules = object->rules;
     const bb_token *tokens = evaluator->tokens;
     uint32_t end = tokens[object->view->token].next, guess = 0;
-    if (object->slots) {
-        for (uint32_t i = 0; i < rules->property_count; i++)
-            object->seen[i] = slot_token(evaluator->event, i);
-        return;
-    }
     memset(object->seen, 0, rules->property_count * sizeof(uint32_t));
     for (uint32_t i = object->view->token + 1; i < end; i = tokens[i + 1].next) {
         /* Members mostly come in the order in which they are declared. */
@@ -91,33 +97,53 @@ static bool check_property(bb_evaluator *evaluator, const subject *object, uint3
     return bb_evaluate(evaluator, object->rules->properties[number].node, &value, NULL);
 }
 
-/* Goes over the known names. `ret_end` is where the members end that stand in the order in which
- * they are declared, with nothing between them. */
+/* Number of the next known name from `from` on that needs a closer look. `end` moves along with the
+ * members that stand in the order in which they are declared, with nothing between them. */
+static uint32_t skip_fitting(bb_evaluator *evaluator, const subject *object, uint32_t from,
+                             uint32_t *end)
+{
+    const bb_property *properties = object->rules->properties;
+    const bb_token *tokens = evaluator->tokens;
+    const uint32_t *seen = object->seen;
+    uint32_t count = object->rules->property_count, until = *end, i = from;
+    for (; i < count; i++) {
+        uint32_t value = seen[i];
+        if (!value) {
+            if (properties[i].required)
+                break;
+            continue;
+        }
+        if (!properties[i].node)
+            continue;
+        if (value == until + 1)
+            until = tokens[value].next;
+        if (!bb_evaluate_fits(evaluator, properties[i].node, value, object->slots ? i : BB_NO_SLOT))
+            break;
+    }
+    *end = until;
+    return i;
+}
+
+/* Goes over the known names. `ret_end` is where the members end that `skip_fitting` followed. */
 static bool check_properties(bb_evaluator *evaluator, const subject *object, uint32_t *ret_end)
 {
     const bb_object_rules *rules = object->rules;
-    uint32_t end = object->view->token + 1;
     bool valid = true;
-    for (uint32_t i = 0; i < rules->property_count; i++) {
-        const bb_property *property = &rules->properties[i];
-        uint32_t value = object->seen[i];
-        bool fits = true;
-        if (!value) {
-            fits = !property->required || refuse_missing(evaluator, object, i);
-        } else if (property->node) {
-            if (value == end + 1)
-                end = evaluator->tokens[value].next;
-            if (object->marks)
-                bb_marks_add(object->marks, object->view, value);
-            fits = bb_evaluate_fits(evaluator, property->node, value,
-                                    object->slots ? i : BB_NO_SLOT) ||
-                   check_property(evaluator, object, i);
-        }
+    *ret_end = object->view->token + 1;
+    for (uint32_t i = 0;; i++) {
+        i = skip_fitting(evaluator, object, i, ret_end);
+        if (i >= rules->property_count)
+            break;
+        bool fits = object->seen[i] ? check_property(evaluator, object, i)
+                                    : refuse_missing(evaluator, object, i);
         valid = valid && fits;
         if (!fits && bb_evaluator_enough(evaluator))
             return false;
     }
-    *ret_end = end;
+    for (uint32_t i = 0; object->marks && i < rules->declared_count; i++) {
+        if (object->seen[i])
+            bb_marks_add(object->marks, object->view, object->seen[i]);
+    }
     return valid;
 }
 
@@ -297,7 +323,10 @@ bool bb_evaluate_object(bb_evaluator *evaluator, const bb_object_rules *rules, c
                    rules->property_count == rules->declared_count;
     if (rules->property_count > SMALL_OBJECT)
         object.seen = bb_evaluator_alloc(evaluator, rules->property_count * sizeof(uint32_t));
-    fill_seen(evaluator, &object);
+    if (object.slots)
+        fill_from_slots(evaluator->event, &object);
+    else
+        fill_from_members(evaluator, &object);
     uint32_t in_order = 0;
     bool valid = check_properties(evaluator, &object, &in_order);
     if (!valid && bb_evaluator_enough(evaluator))

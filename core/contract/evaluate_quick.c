@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "contract/format_checks.h"
+
 /* Longest number text that surely fits into 64 bits. */
 #define EXACT_DIGITS 18u
 
@@ -17,10 +23,41 @@ static bool set_canonical(bb_evaluator *evaluator, uint32_t token, uint32_t slot
     return true;
 }
 
+#ifdef __SSE2__
+/* Bit per byte of the sixteen at `text` that is a lower case hexadecimal digit. */
+static inline unsigned find_hex(const char *text)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)text);
+    __m128i digits = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    __m128i letters = _mm_sub_epi8(bytes, _mm_set1_epi8('a'));
+    digits = _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits);
+    letters = _mm_cmpeq_epi8(_mm_min_epu8(letters, _mm_set1_epi8(5)), letters);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(digits, letters));
+}
+
+/* Whether the 36 bytes at `text` are a UUID in lower case. */
+static inline bool is_canonical_uuid(const char *text)
+{
+    return text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-' &&
+           find_hex(text) == (0xffffu & ~(1u << 8 | 1u << 13)) &&
+           find_hex(text + 16) == (0xffffu & ~(1u << 2 | 1u << 7)) &&
+           (find_hex(text + 20) | 1u << 3) == 0xffffu;
+}
+#else
+static inline bool is_canonical_uuid(const char *text)
+{
+    bool capitals = true;
+    return bb_uuid_read(text, 36, &capitals) && !capitals;
+}
+#endif
+
 static bool quick_lax(bb_evaluator *evaluator, const bb_node *node, uint32_t token, uint32_t slot)
 {
     const bb_token *at = &evaluator->tokens[token];
     size_t size = 0;
+    if (node->lax <= BB_LAX_UUID_ANY && at->size == 36 &&
+        is_canonical_uuid(evaluator->json + at->start))
+        return true;
     if (at->size + 8u > sizeof(evaluator->canonical))
         return false;
     switch (bb_canonicalize((bb_lax)node->lax, at->type, evaluator->json + at->start, at->size,
@@ -88,6 +125,8 @@ static bool quick_string(bb_evaluator *evaluator, const bb_node *node, uint32_t 
     uint8_t checks = node->quick;
     if (at->flags & BB_TOKEN_ESCAPED)
         return false;
+    if (checks == (BB_QUICK_STRING | BB_QUICK_LAX))
+        return quick_lax(evaluator, node, token, slot);
     if ((checks & BB_QUICK_LENGTH) && !quick_length(node->string, at))
         return false;
     if ((checks & BB_QUICK_EDITS) && !quick_edits(node, text, at->size))
