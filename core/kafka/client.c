@@ -11,38 +11,56 @@
 #define SAY_AGAIN_MS 5000
 #define WAIT_SLICE_MS 200
 #define ERROR_TEXT_BYTES 512
+#define MAX_SUBJECTS 256
 
-/* What is known about unreachable brokers. librdkafka logs from its own threads and repeats itself
- * several times a second, so this belongs to the log sink and is shared by all clients. */
-static GMutex trouble_lock;
-static GHashTable *trouble_said; /* host -> monotonic ms of the last line (gint64 *) */
-static char *trouble_last;       /* "Kafka at HOST is not reachable: why" */
+/* What was said lately. librdkafka logs from its own threads and repeats itself several times a
+ * second, so this belongs to the log sink and is shared by all clients. */
+static GMutex said_lock;
+static GHashTable *said;   /* text or host -> monotonic ms of the last line (gint64 *) */
+static char *trouble_last; /* "Kafka at HOST is not reachable: why" */
 static gint64 trouble_last_ms;
 
-/* TRUE when a line about `host` is due; remembers `text` as the last trouble. */
-static gboolean note_trouble(const char *host, const char *text)
+/* TRUE when a line about `subject` is due. With the lock held. */
+static gboolean is_due(const char *subject, gint64 now)
+{
+    if (!said)
+        said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    gint64 *before = g_hash_table_lookup(said, subject);
+    if (before && now - *before < SAY_AGAIN_MS)
+        return FALSE;
+    if (g_hash_table_size(said) >= MAX_SUBJECTS)
+        g_hash_table_remove_all(said);
+    g_hash_table_replace(said, g_strdup(subject), g_memdup2(&now, sizeof now));
+    return TRUE;
+}
+
+static gboolean say(const char *subject)
+{
+    g_mutex_lock(&said_lock);
+    gboolean due = is_due(subject, bb_clock_monotonic_ms());
+    g_mutex_unlock(&said_lock);
+    return due;
+}
+
+/* As `say`; remembers `text` as the last trouble. */
+static gboolean say_trouble(const char *host, const char *text)
 {
     gint64 now = bb_clock_monotonic_ms();
-    g_mutex_lock(&trouble_lock);
-    if (!trouble_said)
-        trouble_said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_mutex_lock(&said_lock);
     g_free(trouble_last);
     trouble_last = g_strdup(text);
     trouble_last_ms = now;
-    gint64 *said = g_hash_table_lookup(trouble_said, host);
-    gboolean due = !said || now - *said >= SAY_AGAIN_MS;
-    if (due)
-        g_hash_table_replace(trouble_said, g_strdup(host), g_memdup2(&now, sizeof now));
-    g_mutex_unlock(&trouble_lock);
+    gboolean due = is_due(host, now);
+    g_mutex_unlock(&said_lock);
     return due;
 }
 
 /* The last trouble since `since_ms`, or NULL. */
 static char *last_trouble(gint64 since_ms)
 {
-    g_mutex_lock(&trouble_lock);
+    g_mutex_lock(&said_lock);
     char *text = trouble_last && trouble_last_ms >= since_ms ? g_strdup(trouble_last) : NULL;
-    g_mutex_unlock(&trouble_lock);
+    g_mutex_unlock(&said_lock);
     return text;
 }
 
@@ -75,7 +93,7 @@ static void log_trouble(const char *text)
 {
     g_autofree char *host = NULL;
     g_autofree char *line = trouble_text(text, &host);
-    if (note_trouble(host, line))
+    if (say_trouble(host, line))
         bb_log_warning("%s", line);
 }
 
@@ -86,7 +104,7 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
         log_trouble(text);
     else if (strcmp(facility, "CONFWARN") == 0 || level >= 6)
         bb_log_debug("librdkafka %s: %s: %s", client ? rd_kafka_name(client) : "", facility, text);
-    else
+    else if (say(text))
         bb_log(level <= 3 ? 3 : 4, "librdkafka: %s: %s", facility, text);
 }
 
@@ -94,19 +112,16 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
 {
     (void)opaque;
-    char fatal[ERROR_TEXT_BYTES];
+    (void)client;
     switch (code) {
-    case RD_KAFKA_RESP_ERR__FATAL:
-        (void)rd_kafka_fatal_error(client, fatal, sizeof fatal); /* the text is what counts */
-        bb_log_warning("Kafka client gave up: %s", fatal);
-        break;
-    case RD_KAFKA_RESP_ERR__TRANSPORT: /* on_log has said these, with the broker's name */
+    case RD_KAFKA_RESP_ERR__FATAL: /* on_log has said these, with the broker's name */
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
     case RD_KAFKA_RESP_ERR__RESOLVE:
         bb_log_debug("Kafka: %s", reason);
         break;
     default:
-        if (note_trouble(rd_kafka_err2name((rd_kafka_resp_err_t)code), reason))
+        if (say_trouble(rd_kafka_err2name((rd_kafka_resp_err_t)code), reason))
             bb_log_warning("Kafka: %s (%s)", reason, rd_kafka_err2name((rd_kafka_resp_err_t)code));
     }
 }
@@ -236,7 +251,7 @@ static void fail_wait(const rd_kafka_t *client, gint64 waited_ms, const char *ca
 
 gboolean bb_kafka_wait(rd_kafka_t *client, gint64 timeout_ms, const gint *stop, GError **error)
 {
-    gint64 start = bb_clock_monotonic_ms(), said = start;
+    gint64 start = bb_clock_monotonic_ms(), told = start;
     for (;;) {
         const struct rd_kafka_metadata *metadata = NULL;
         gint64 waited = bb_clock_monotonic_ms() - start;
@@ -255,10 +270,10 @@ gboolean bb_kafka_wait(rd_kafka_t *client, gint64 timeout_ms, const gint *stop, 
             fail_wait(client, now - start, cause, stopped, error);
             return FALSE;
         }
-        if (now - said >= SAY_AGAIN_MS) {
+        if (now - told >= SAY_AGAIN_MS) {
             bb_log_info("still waiting for Kafka after %" G_GINT64_FORMAT " s",
                         (now - start) / 1000);
-            said = now;
+            told = now;
         }
     }
 }
