@@ -74,7 +74,7 @@ static void set_not_found(const char *name, GPtrArray *folders, GError **error)
     g_set_error(error, BB_ERROR, BB_ERROR_IO,
                 "plugin '%s' was not found: neither %s.so nor handler_%s.so is in %s; %s%s%s", name,
                 name, name, searched->str, nearest ? "did you mean '" : "",
-                nearest ? nearest : "correct the name, or add its folder to plugin_path",
+                nearest ? nearest : "correct the name, or add its folder to `plugins: path`",
                 nearest ? "'?" : "");
 }
 
