@@ -6,15 +6,15 @@
 #include "event/names.h"
 #include "event/value.h"
 
-enum { FAR_SEARCHES = 8, FIRST_EDITS = 16 };
+enum { FAR_ROUNDS = 8, FIRST_EDITS = 16 };
 
-/* Finds slots whose members do not come in the order of the contract. After a few searches that
- * went over all slots it makes itself an index, so that many unknown members stay cheap. */
+/* Finds slots whose members do not come in the order of the contract. After a few rounds over
+ * all slots it makes itself an index, so that many such members stay cheap. */
 typedef struct slot_finder {
     const bb_slot_name *names;
     uint32_t count;
     uint32_t expected; /* slot that comes next in order */
-    uint32_t searches;
+    uint64_t steps;
     uint32_t *index; /* open addressing; slot + 1, 0 is free */
     uint32_t mask;
     bb_arena *arena;
@@ -57,17 +57,17 @@ static uint32_t find_indexed(const slot_finder *finder, const char *text, const 
 
 static uint32_t find_far(slot_finder *finder, const char *text, const bb_token *name)
 {
+    if (!finder->index && finder->steps > (uint64_t)FAR_ROUNDS * finder->count)
+        make_index(finder);
     if (finder->index)
         return find_indexed(finder, text, name);
-    for (uint32_t i = 0; i < finder->count; i++) {
+    for (uint32_t i = 0; i < finder->count; i++, finder->steps++) {
         uint32_t slot = finder->expected + i;
         if (slot >= finder->count)
             slot -= finder->count;
         if (slot_is(finder, slot, text, name))
             return slot;
     }
-    if (++finder->searches == FAR_SEARCHES)
-        make_index(finder);
     return BB_NO_SLOT;
 }
 
@@ -80,8 +80,11 @@ static void fill_slots(busbar_event *event)
         uint32_t slot = finder.expected;
         if (G_UNLIKELY(slot >= finder.count || !slot_is(&finder, slot, event->text, &tokens[at])))
             slot = find_far(&finder, event->text, &tokens[at]);
-        if (slot == BB_NO_SLOT)
+        if (G_UNLIKELY(slot == BB_NO_SLOT)) {
+            if (!event->undeclared)
+                event->undeclared = at;
             continue;
+        }
         event->slots[slot] = at + 1;
         finder.expected = slot + 1;
     }
@@ -98,10 +101,10 @@ void bb_event_init(busbar_event *event, bb_arena *arena, const char *text, size_
     event->slot_names = slot_names;
     event->slot_count = slot_count;
     event->arena = arena;
-    if (slot_count == 0)
-        return;
-    event->slots = bb_arena_alloc(arena, slot_count * sizeof(*event->slots));
-    memset(event->slots, 0, slot_count * sizeof(*event->slots));
+    if (slot_count) {
+        event->slots = bb_arena_alloc(arena, slot_count * sizeof(*event->slots));
+        memset(event->slots, 0, slot_count * sizeof(*event->slots));
+    }
     if (tape->tokens[0].type == BB_OBJECT)
         fill_slots(event);
 }
@@ -209,8 +212,10 @@ static uint32_t slot_of_name(const busbar_event *event, busbar_bytes name)
 static uint32_t root_member(const busbar_event *event, busbar_bytes name)
 {
     const bb_token *tokens = event->tokens;
+    if (!event->undeclared)
+        return 0;
     uint16_t hash = bb_name_hash(name.data, name.size);
-    for (uint32_t at = 1; at < tokens[0].next; at = tokens[at + 1].next)
+    for (uint32_t at = event->undeclared; at < tokens[0].next; at = tokens[at + 1].next)
         if (tokens[at].hash == hash &&
             bb_token_equals(event->text, &tokens[at], name.data, name.size))
             return at + 1;

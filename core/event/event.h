@@ -18,7 +18,8 @@
 #define BB_NO_SLOT UINT32_MAX
 
 /* A change to the text. `token` is the value that is replaced; 0 appends a member to the root
- * object. `json.data` NULL removes the member (a value of the root object). */
+ * object, or, without a name, replaces the root. `json.data` NULL removes the member (a value of
+ * the root object). */
 typedef struct bb_edit {
     uint32_t token;
     uint32_t slot;     /* of a declared root member, or BB_NO_SLOT */
@@ -42,6 +43,7 @@ struct busbar_event {
     uint32_t slot_count;
     uint32_t edit_count;
     uint32_t edit_capacity;
+    uint32_t undeclared; /* name of the first root member without a slot; 0: there is none */
     uint32_t *slots;
     bb_edit *edits;
     bb_arena *arena;
@@ -60,12 +62,14 @@ void bb_event_init(busbar_event *event, bb_arena *arena, const char *text, size_
 /* Frees what does not live in the arena (the json view). */
 void bb_event_release(busbar_event *event);
 
-/* Replaces the value at `token` (any depth), or, with token 0, appends or replaces the root member
- * `slot`. A later edit of the same place wins. `json` must live as long as the event (arena or
- * static). */
+/* Replaces the value of a slot or of a token (any depth; 0 is the root itself), or appends the
+ * member when the slot is absent. A later edit of the same place wins. `json` must be one JSON
+ * value and live as long as the event (arena or static). What is no value of the event is left
+ * alone, and so is every root member when the root is not an object. */
 void bb_event_set_slot(busbar_event *event, uint32_t slot, busbar_bytes json);
 void bb_event_set_token(busbar_event *event, uint32_t token, busbar_bytes json);
-/* Sets a root member by its decoded name, declared or not. */
+/* Sets a root member by its decoded name, declared or not; a name that bb_quote refuses is not set.
+ * Members that are appended come in the order in which they were first set. */
 void bb_event_set_name(busbar_event *event, busbar_bytes name, busbar_bytes json);
 /* Removes a root member by its decoded name; false when there is none. */
 bool bb_event_remove_name(busbar_event *event, busbar_bytes name);
