@@ -2,10 +2,23 @@
  *
  * A contract names a lax type with `x-busbar-lax`; the value is then brought to its canonical form
  * before the other keywords see it. The accepted forms are those of the OwnLens models
- * (docs/contracts.md); the canonical forms are: uuid       lower case 8-4-4-4-12 uuid-any   the
- * same, hyphens accepted at any position timestamp  RFC 3339, "T", seconds, no fraction or six
- * digits, "Z" for UTC and for an absent offset, else +HH:MM date       YYYY-MM-DD        integer,
- * number   a JSON number        boolean   true or false */
+ * (docs/contracts.md); the canonical forms are:
+ *
+ * - uuid: lower case 8-4-4-4-12
+ * - uuid-any: the same, hyphens accepted at any position
+ * - timestamp: RFC 3339 with "T", seconds, no fraction or six digits, "Z" for UTC and for an absent
+ *   offset, else +HH:MM
+ * - date: YYYY-MM-DD
+ * - integer, number: a JSON number
+ * - boolean: true or false
+ *
+ * Where busbar accepts less than the models, or means something else: an absent offset is UTC; NaN
+ * and infinities are no numbers, nor is a number that no finite double is near; the decimal text
+ * decides and not the double next to it (9007199254740993.0 stays what it is, 1e-400 is no
+ * integer); texts of numbers have at most 392 bytes; fractions of negative Unix times count
+ * downwards; UUIDs have no signs, blanks or underscores between their digits and only one wrapper;
+ * behind leading zeros an integer has no second sign and no double underscore.
+ * tests/data/canonical/differences.tsv has them all. */
 #ifndef BB_CANONICAL_H
 #define BB_CANONICAL_H
 
@@ -39,7 +52,7 @@ typedef enum bb_canonical {
 
 /* `type` is a token type (BB_NULL ...); `text` is the decoded text of a string, else the JSON text.
  * `out` receives the JSON text of the canonical form, with quotes for uuid, timestamp and date; it
- * needs BB_CANONICAL_MAX bytes, or for integers `size` + 8 where that is more. */
+ * needs BB_CANONICAL_MAX bytes, or `size` + 8 where that is more. */
 bb_canonical bb_canonicalize(bb_lax lax, int type, const char *text, size_t size, char *out,
                              size_t *ret_size);
 
