@@ -140,11 +140,26 @@ static void drop_separator(int *argc, char **argv)
     }
 }
 
+/* Overrides from in front of the command, then those behind it. */
+static void join_sets(char **front)
+{
+    GPtrArray *all = g_ptr_array_new();
+    for (char **set = front; set && *set; set++)
+        g_ptr_array_add(all, g_strdup(*set));
+    for (char **set = bb_option_set; set && *set; set++)
+        g_ptr_array_add(all, g_strdup(*set));
+    g_ptr_array_add(all, NULL);
+    g_strfreev(bb_option_set);
+    bb_option_set = (char **)g_ptr_array_free(all, FALSE);
+}
+
 static int run_command(const bb_command *command, int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
+    g_auto(GStrv) front = g_steal_pointer(&bb_option_set);
     if (!parse_options(command, &argc, &argv, &error))
         return report_option(command, error);
+    join_sets(front);
     drop_separator(&argc, argv);
     if (option_help) {
         bb_help_command(command);
