@@ -44,11 +44,12 @@ typedef struct busbar_outcome {
 } busbar_outcome;
 
 /** @brief Called once for each event, in the order in which events of one thread were handed over.
- * [any: from inside publish, flush and close, or from the client's own thread; never two at the
- * same time] */
+ * It must not call the client: publish refuses (-1), flush and close do nothing. [any: from inside
+ * publish, flush and close, or from the client's own thread; never two at the same time] */
 typedef void (*busbar_outcome_fn)(const busbar_outcome *outcome, void *user);
 
-/** @brief Opens a client from a configuration file.
+/** @brief Opens a client from a configuration file. Does not wait for Kafka: events are queued
+ * until it answers.
  *  @param config_path path of the YAML file; NULL: as the command line finds it
  *  @param on_outcome may be NULL; @param user handed to it
  *  @param error_text filled with one sentence on failure; may be NULL
@@ -61,7 +62,7 @@ BUSBAR_CLIENT_API busbar_client *busbar_client_open(const char *config_path,
  * full.
  *  @param event_name "customer.user_event"
  *  @return 0 when it was handed over (its outcome will come, or has come); -1 for an unknown event
- * name or a closed client */
+ * name, one whose plugin cannot be made ready (the log says why), or from inside the callback */
 BUSBAR_CLIENT_API int busbar_client_publish(busbar_client *client, const char *event_name,
                                             const char *json, size_t size, void *opaque);
 
@@ -71,7 +72,7 @@ BUSBAR_CLIENT_API size_t busbar_client_publish_batch(busbar_client *client, cons
                                                      size_t count, void *const *opaques);
 
 /** @brief Waits until every event has its outcome. @return how many still have none after
- * `timeout_ms` */
+ * `timeout_ms` (negative: no limit) */
 BUSBAR_CLIENT_API size_t busbar_client_flush(busbar_client *client, int timeout_ms);
 
 /** @brief Flushes up to `timeout_ms`, gives what is left the outcome FAILED, and frees the client.
