@@ -289,8 +289,11 @@ static void process(bb_lane *lane, gint64 now_ms)
         bb_result result;
         item->event = bb_processor_run(lane->processor, item->origin.value.data,
                                        item->origin.value.size, &item->origin, &result);
-        if (G_LIKELY(item->event))
+        if (G_LIKELY(item->event)) {
+            item->origin.attempt = 1;
+            item->faults = 0;
             continue;
+        }
         const bb_answer answer = {result.verdict,
                                   result.scope,
                                   {result.stage, result.pointer, result.keyword, result.message,

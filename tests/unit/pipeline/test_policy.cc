@@ -1,0 +1,113 @@
+// The policy, row by row.
+#include <gtest/gtest.h>
+
+extern "C" {
+#include "pipeline/policy.h"
+}
+
+namespace
+{
+
+struct Row {
+    const char *name;
+    uint32_t stage;
+    int32_t verdict;
+    uint32_t scope;
+    guint attempts, faults;
+    guint limit; // settings: retry attempts
+    bb_action action;
+};
+
+const uint32_t RECORD = BUSBAR_SCOPE_RECORD, ALL = BUSBAR_SCOPE_INFRASTRUCTURE;
+
+const Row rows[] = {
+    {"validate passes", BUSBAR_STAGE_VALIDATE, BUSBAR_PASS, RECORD, 1, 0, 5, BB_ACTION_CONTINUE},
+    {"sink passes after faults", BUSBAR_STAGE_SINK, BUSBAR_PASS, RECORD, 9, 9, 5,
+     BB_ACTION_CONTINUE},
+    {"drop is final", BUSBAR_STAGE_VALIDATE, BUSBAR_DROP, RECORD, 1, 0, 5, BB_ACTION_DROP},
+    {"drop by a sink", BUSBAR_STAGE_SINK, BUSBAR_DROP, ALL, 3, 2, 5, BB_ACTION_DROP},
+    {"malformed", BUSBAR_STAGE_PARSE, BUSBAR_REJECT, RECORD, 1, 0, 5, BB_ACTION_DEAD_LETTER},
+    {"reject by a sink", BUSBAR_STAGE_SINK, BUSBAR_REJECT, 0, 1, 0, 0, BB_ACTION_DEAD_LETTER},
+    {"reject whatever its scope says", BUSBAR_STAGE_HANDLE, BUSBAR_REJECT, ALL, 1, 0, 5,
+     BB_ACTION_DEAD_LETTER},
+    {"first retry", BUSBAR_STAGE_HANDLE, BUSBAR_RETRY, RECORD, 1, 1, 3, BB_ACTION_RETRY},
+    {"retry without a scope is the record's", BUSBAR_STAGE_HANDLE, BUSBAR_RETRY, 0, 3, 3, 3,
+     BB_ACTION_DEAD_LETTER},
+    {"last retry", BUSBAR_STAGE_SINK, BUSBAR_RETRY, RECORD, 2, 2, 3, BB_ACTION_RETRY},
+    {"retries used up", BUSBAR_STAGE_SINK, BUSBAR_RETRY, RECORD, 3, 3, 3, BB_ACTION_DEAD_LETTER},
+    {"outages do not use up retries", BUSBAR_STAGE_SINK, BUSBAR_RETRY, RECORD, 100, 2, 3,
+     BB_ACTION_RETRY},
+    {"retry without end", BUSBAR_STAGE_SINK, BUSBAR_RETRY, RECORD, 1000, 1000, 0, BB_ACTION_RETRY},
+    {"an outage never dead-letters", BUSBAR_STAGE_SINK, BUSBAR_RETRY, ALL, 100000, 0, 3,
+     BB_ACTION_RETRY},
+    {"an outage, even after faults", BUSBAR_STAGE_SINK, BUSBAR_RETRY, ALL, 50, 50, 3,
+     BB_ACTION_RETRY},
+    {"fatal stops at once", BUSBAR_STAGE_SINK, BUSBAR_FATAL, RECORD, 1, 0, 5, BB_ACTION_STOP},
+    {"fatal in validate", BUSBAR_STAGE_VALIDATE, BUSBAR_FATAL, RECORD, 1, 0, 5, BB_ACTION_STOP},
+    {"no answer is tried again", BUSBAR_STAGE_HANDLE, 0, RECORD, 1, 1, 3, BB_ACTION_RETRY},
+    {"no answer again and again stops", BUSBAR_STAGE_HANDLE, 0, RECORD, 3, 3, 3, BB_ACTION_STOP},
+    {"no answer never goes on without end", BUSBAR_STAGE_HANDLE, 0, RECORD,
+     BB_POLICY_FAULT_ATTEMPTS, BB_POLICY_FAULT_ATTEMPTS, 0, BB_ACTION_STOP},
+    {"an unknown number is no answer", BUSBAR_STAGE_SINK, 77, RECORD, 1, 1, 3, BB_ACTION_RETRY},
+    {"an unknown number stops", BUSBAR_STAGE_SINK, -1, RECORD, 3, 3, 3, BB_ACTION_STOP},
+    {"flush passes", BUSBAR_STAGE_FLUSH, BUSBAR_PASS, RECORD, 1, 0, 3, BB_ACTION_CONTINUE},
+    {"flush fails for ever", BUSBAR_STAGE_FLUSH, BUSBAR_RETRY, RECORD, 999, 0, 3, BB_ACTION_RETRY},
+    {"flush cannot reject", BUSBAR_STAGE_FLUSH, BUSBAR_REJECT, RECORD, 1, 1, 3, BB_ACTION_RETRY},
+    {"flush cannot drop", BUSBAR_STAGE_FLUSH, BUSBAR_DROP, RECORD, 3, 3, 3, BB_ACTION_STOP},
+    {"flush is fatal", BUSBAR_STAGE_FLUSH, BUSBAR_FATAL, RECORD, 1, 0, 3, BB_ACTION_STOP},
+    {"open fails for ever", BUSBAR_STAGE_SETUP, BUSBAR_RETRY, RECORD, 999, 0, 3, BB_ACTION_RETRY},
+    {"open cannot reject", BUSBAR_STAGE_SETUP, BUSBAR_REJECT, RECORD, 3, 3, 3, BB_ACTION_STOP},
+};
+
+TEST(Policy, EveryRow)
+{
+    for (const Row &row : rows) {
+        const bb_policy policy = {row.limit, 100, 1000};
+        const bb_judged judged = {row.stage, row.verdict, row.scope, row.attempts, row.faults};
+        bb_decision decision = bb_policy_decide(&policy, &judged, 12345);
+        EXPECT_EQ(row.action, decision.action) << row.name;
+        if (row.action == BB_ACTION_RETRY)
+            EXPECT_GT(decision.delay_ms, 0) << row.name;
+        else
+            EXPECT_EQ(0, decision.delay_ms) << row.name;
+    }
+}
+
+TEST(Policy, WhatCountsAsAFault)
+{
+    EXPECT_TRUE(bb_policy_is_fault(BUSBAR_STAGE_SINK, 0, RECORD));
+    EXPECT_TRUE(bb_policy_is_fault(BUSBAR_STAGE_SINK, BUSBAR_RETRY, RECORD));
+    EXPECT_TRUE(bb_policy_is_fault(BUSBAR_STAGE_FLUSH, BUSBAR_REJECT, RECORD));
+    EXPECT_FALSE(bb_policy_is_fault(BUSBAR_STAGE_SINK, BUSBAR_RETRY, ALL));
+    EXPECT_FALSE(bb_policy_is_fault(BUSBAR_STAGE_FLUSH, BUSBAR_RETRY, RECORD));
+    EXPECT_FALSE(bb_policy_is_fault(BUSBAR_STAGE_SINK, BUSBAR_PASS, RECORD));
+}
+
+TEST(Policy, BackoffDoublesUpToItsCapAndStaysInItsUpperHalf)
+{
+    const bb_policy policy = {0, 100, 3000};
+    const gint64 full[] = {100, 200, 400, 800, 1600, 3000, 3000, 3000};
+    for (guint attempt = 1; attempt <= G_N_ELEMENTS(full); attempt++) {
+        gint64 least = G_MAXINT64, most = 0;
+        for (guint32 random = 0; random < 5000; random++) {
+            gint64 delay = bb_policy_backoff_ms(&policy, attempt, random);
+            least = MIN(least, delay);
+            most = MAX(most, delay);
+        }
+        EXPECT_EQ(full[attempt - 1] / 2, least) << attempt;
+        EXPECT_EQ(full[attempt - 1], most) << attempt;
+    }
+}
+
+TEST(Policy, BackoffWithOddSettings)
+{
+    const bb_policy zero = {0, 0, 0};
+    EXPECT_EQ(1, bb_policy_backoff_ms(&zero, 1, 7));
+    EXPECT_EQ(1, bb_policy_backoff_ms(&zero, 500, 7));
+    const bb_policy below = {0, 500, 100};
+    EXPECT_LE(bb_policy_backoff_ms(&below, 9, G_MAXUINT32), 500);
+    const bb_policy huge = {0, 1, G_MAXINT64 / 2};
+    EXPECT_GT(bb_policy_backoff_ms(&huge, 1000, 3), 0);
+}
+
+} // namespace
