@@ -107,6 +107,15 @@ TEST(Event, SlotsAmongManyUnknownMembers)
         EXPECT_EQ(std::to_string(199 - i), event.get(i));
 }
 
+TEST(Event, WithoutSlotsMembersGoByName)
+{
+    Event event(R"({"a":1,"b":2})", {});
+    event.set("b", "3").set("c", "4");
+    EXPECT_TRUE(event.remove("a"));
+    EXPECT_FALSE(event.remove("x"));
+    EXPECT_EQ(R"({"b":3,"c":4})", event.json());
+}
+
 TEST(Event, RootThatIsNoObjectHasNoSlots)
 {
     Event event(R"([{"a":1}])");
