@@ -357,6 +357,7 @@ TEST(Event, PointerOfEveryTokenFindsIt)
     EXPECT_EQ("/a/b/1/0", Text(bb_event_pointer(&event.event, event.token("/a/b/1/0"))));
     EXPECT_EQ("/x~1y", Text(bb_event_pointer(&event.event, event.token("/x~1y"))));
     EXPECT_EQ("", Text(bb_event_pointer(&event.event, 0)));
+    EXPECT_EQ("", Text(bb_event_pointer(&event.event, 9999)));
 }
 
 TEST(Event, NumbersOfValues)
