@@ -104,8 +104,8 @@ bool bb_evaluate_edits(bb_evaluator *evaluator, const bb_node *node, bb_view *vi
         replace_null(evaluator, view);
     if (!node->lax)
         return true;
-    /* A null that the contract allows stays one. */
-    if (view->type == BB_NULL && (node->types & BB_TYPE_BIT(BB_NULL)))
+    /* A null that `type` names stays one. */
+    if (view->type == BB_NULL && node->types != BB_TYPE_ANY && (node->types & BB_TYPE_BIT(BB_NULL)))
         return true;
     return canonicalize(evaluator, node, view);
 }

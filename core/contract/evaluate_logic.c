@@ -91,8 +91,7 @@ static bool check_not(bb_evaluator *evaluator, const bb_logic *logic, const bb_v
     if (!bb_evaluate_quiet(evaluator, logic->not_node, view, NULL))
         return !evaluator->stopped;
     return bb_evaluator_refuse(evaluator, view, "not",
-                               "expected a value that the schema excludes "
-                               "under \"not\" does not fit");
+                               "expected a value that does not fit the schema under \"not\"");
 }
 
 bool bb_evaluate_logic(bb_evaluator *evaluator, const bb_logic *logic, bb_view *view,

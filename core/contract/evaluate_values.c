@@ -15,6 +15,8 @@ static bool equals_constant(const bb_evaluator *evaluator, const bb_constants *c
     const bb_token *constant = &constants->document_tokens[token];
     if (constant->type != view->type)
         return false;
+    if (view->type < BB_NUMBER)
+        return true; /* null, true, false */
     if (view->type == BB_NUMBER) {
         bb_decimal a = bb_decimal_parse(view->text, view->size);
         bb_decimal b = bb_decimal_parse(constants->document_text + constant->start, constant->size);
