@@ -113,10 +113,10 @@ def random_value(pick, name):
 
 def is_named_difference(name, value):
     """Signs and double underscores behind leading zeros, which pydantic lets pass, and fractions of
-    large times in a text, which it rounds to a double."""
+    large times or of more than six digits in a text, which it rounds to a double first."""
     if name == "integer":
         return re.match(r"\s*[+-]?0[0_]*(__|[+-])", value)
-    return isinstance(value, str) and re.fullmatch(r"[+-]?\d{10,}\.\d*", value)
+    return isinstance(value, str) and re.fullmatch(r"[+-]?(\d{10,}\.\d*|\d*\.\d{7,})", value)
 
 
 def main():
