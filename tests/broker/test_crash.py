@@ -26,7 +26,7 @@ EVENTS = int(os.environ.get("BUSBAR_CRASH_EVENTS", "100000"))
 KILLS = int(os.environ.get("BUSBAR_CRASH_KILLS", "10"))
 SEED = int(os.environ.get("BUSBAR_CRASH_SEED", "1"))
 EVENT, TOPIC, GROUP, PARTITIONS = "customer.user_event", "customer-user-events", "crash-group", 6
-CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}" }}
+CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: 6000, heartbeat.interval.ms: 1000 }}
 domains:
   customer:
     plugin: ownlens_customer
