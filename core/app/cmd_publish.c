@@ -121,6 +121,7 @@ static gboolean refuse_long_line(publishing *job, GError **error)
         return FALSE;
     if (keeps)
         bb_publish_report_end_line(job->report);
+    bb_publish_report_keep_nothing(job->report);
     return bb_publisher_refuse(job->publisher, job->type, "size", text,
                                GSIZE_TO_POINTER(bb_publish_reader_number(job->reader)), error);
 }

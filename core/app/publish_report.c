@@ -8,13 +8,15 @@
 #include "base/error.h"
 #include "base/text.h"
 
+#define STREAMED G_MAXUINT32
+
 struct bb_publish_report {
     gboolean json, quiet;
     GString *line; /* scratch */
     char *path;    /* of the file for refused lines */
     FILE *file;
     int out_errno, file_errno; /* of the first failure */
-    GByteArray *kept;          /* of each line its size, then its bytes */
+    GByteArray *kept;          /* of each line its size (or STREAMED), then its bytes */
     gsize kept_begin;
     bb_publish_counts counts;
 };
@@ -68,6 +70,13 @@ void bb_publish_report_keep(bb_publish_report *report, const char *text, gsize s
     g_byte_array_append(report->kept, (const guint8 *)text, length);
 }
 
+void bb_publish_report_keep_nothing(bb_publish_report *report)
+{
+    guint32 length = STREAMED;
+    if (report->file)
+        g_byte_array_append(report->kept, (const guint8 *)&length, sizeof length);
+}
+
 static void write_file(bb_publish_report *report, const void *text, gsize size)
 {
     if (report->file && fwrite(text, 1, size, report->file) != size && !report->file_errno)
@@ -93,7 +102,9 @@ static void release_line(bb_publish_report *report, gboolean refused)
         return;
     const guint8 *at = report->kept->data + report->kept_begin;
     memcpy(&length, at, sizeof length);
-    if (refused) {
+    if (length == STREAMED) {
+        length = 0;
+    } else if (refused) {
         write_file(report, at + sizeof length, length);
         bb_publish_report_end_line(report);
     }

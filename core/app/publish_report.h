@@ -18,9 +18,12 @@ void bb_publish_report_free(bb_publish_report *report);
 
 /* Keeps a line until its outcome. Call before the event is handed over, in order. */
 void bb_publish_report_keep(bb_publish_report *report, const char *text, gsize size);
+/* The same for a line that was streamed already. */
+void bb_publish_report_keep_nothing(bb_publish_report *report);
 /* Bytes that are kept now. */
 gsize bb_publish_report_kept(const bb_publish_report *report);
-/* A piece of a refused line that was too long to keep. */
+/* A piece of a refused line that is too long to keep; all lines before it must have their outcome.
+ */
 void bb_publish_report_stream(const char *text, gsize size, void *report);
 void bb_publish_report_end_line(bb_publish_report *report);
 
