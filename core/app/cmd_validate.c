@@ -113,7 +113,8 @@ static int validate_lines(bb_validator *validator, bb_lines *lines)
     bb_line line;
     verdict_counts counts = {0, 0, 0};
     g_autoptr(GError) error = NULL;
-    g_autoptr(bb_progress) progress = bb_progress_new("validating");
+    /* On a terminal the verdicts themselves show how far it is. */
+    g_autoptr(bb_progress) progress = isatty(STDOUT_FILENO) ? NULL : bb_progress_new("validating");
     while (bb_lines_next(lines, &line, &error)) {
         if (is_empty(&line))
             counts.empty++;

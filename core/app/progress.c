@@ -76,7 +76,7 @@ static char *compose(const bb_progress *progress, gint64 now_ms, guint64 done, g
 
 void bb_progress_update(bb_progress *progress, guint64 done, guint64 refused, guint64 total)
 {
-    if (!progress->shown)
+    if (!progress || !progress->shown)
         return;
     gint64 now_ms = bb_clock_monotonic_ms();
     if (now_ms - progress->drawn_ms < REDRAW_MS)

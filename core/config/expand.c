@@ -1,5 +1,8 @@
 /* ${...} in values. */
 #include <string.h>
+#include <sys/stat.h>
+
+#include <glib/gstdio.h>
 
 #include "config/layers.h"
 
@@ -47,16 +50,17 @@ static void expand_file(bb_node *node, const char *path, GString *out, GPtrArray
     g_autofree char *what = g_strdup_printf("${file:%s}", path);
     gsize size = 0;
     node->secret = TRUE;
-    if (!g_file_test(full, G_FILE_TEST_IS_REGULAR)) {
+    GStatBuf info = {0};
+    if (g_stat(full, &info) != 0 || !S_ISREG(info.st_mode)) {
         bb_problem_add(problems, &node->place, NULL, "%s: no such file (%s)", what, full);
+        return;
+    }
+    if (info.st_size > FILE_MAX_BYTES) {
+        bb_problem_add(problems, &node->place, NULL, "%s: larger than 1 MiB", what);
         return;
     }
     if (!g_file_get_contents(full, &text, &size, &error)) {
         bb_problem_add(problems, &node->place, NULL, "%s: %s", what, error->message);
-        return;
-    }
-    if (size > FILE_MAX_BYTES) {
-        bb_problem_add(problems, &node->place, NULL, "%s: larger than 1 MiB", what);
         return;
     }
     while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))

@@ -71,30 +71,36 @@ void bb_normalise(bb_node *root)
         normalise_domain(g_ptr_array_index(domains->children, i));
 }
 
+/* Puts one member of another file into `base`; takes `child_new` over. */
+static void merge_member(bb_node *base, bb_node *child_new, GPtrArray *problems)
+{
+    bb_node *there = bb_node_get(base, child_new->key);
+    if (!there) {
+        g_ptr_array_add(base->children, child_new);
+        return;
+    }
+    if (there->kind == BB_NODE_MAP && child_new->kind == BB_NODE_MAP) {
+        bb_merge(there, child_new, problems);
+        return;
+    }
+    if (!bb_node_equal(there, child_new)) {
+        g_autofree char *place = bb_place_text(&there->key_place);
+        bb_problem_add(problems, &child_new->key_place, NULL,
+                       "`%s` has another value at %s; say it in one file only", child_new->key,
+                       place);
+    }
+    bb_node_free(child_new);
+}
+
 void bb_merge(bb_node *base, bb_node *extra_new, GPtrArray *problems)
 {
     g_autoptr(bb_node) extra = extra_new;
+    gsize count = 0;
     if (base->kind != BB_NODE_MAP || extra->kind != BB_NODE_MAP)
         return;
-    while (extra->children->len > 0) {
-        bb_node *child = g_ptr_array_steal_index(extra->children, 0);
-        bb_node *there = bb_node_get(base, child->key);
-        if (!there) {
-            g_ptr_array_add(base->children, child);
-            continue;
-        }
-        if (there->kind == BB_NODE_MAP && child->kind == BB_NODE_MAP) {
-            bb_merge(there, child, problems);
-            continue;
-        }
-        if (!bb_node_equal(there, child)) {
-            g_autofree char *place = bb_place_text(&there->key_place);
-            bb_problem_add(problems, &child->key_place, NULL,
-                           "`%s` has another value at %s; say it in one file only", child->key,
-                           place);
-        }
-        bb_node_free(child);
-    }
+    g_autofree gpointer *children = g_ptr_array_steal(extra->children, &count);
+    for (gsize i = 0; i < count; i++)
+        merge_member(base, children[i], problems);
 }
 
 /* The value of an override: a YAML scalar or list, else the text as it is. */

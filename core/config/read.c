@@ -38,10 +38,11 @@ void bb_read_flag(const bb_node *map, const char *key, gboolean *ret)
 
 void bb_read_count(const bb_node *map, const char *key, guint *ret)
 {
-    guint64 value = 0;
     const bb_node *node = get_scalar(map, key, BB_SCALAR_INTEGER);
-    if (node && g_ascii_string_to_unsigned(node->text, 10, 0, G_MAXUINT, &value, NULL))
-        *ret = (guint)value;
+    json_auto_t *value = node ? bb_node_json(node) : NULL; /* also of 0x10 and 0o20 */
+    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
+        json_integer_value(value) <= G_MAXUINT)
+        *ret = (guint)json_integer_value(value);
 }
 
 /* A text or a whole number; NULL when the value is another thing. */

@@ -2,6 +2,9 @@
 #include "config/settings.h"
 
 #include <string.h>
+#include <sys/stat.h>
+
+#include <glib/gstdio.h>
 
 #include "config/build.h"
 #include "config/layers.h"
@@ -69,8 +72,10 @@ static bb_node *read_file(bb_settings *settings, const char *path, GPtrArray *pr
     g_autofree char *text = NULL;
     gsize size = 0;
     bb_setting_place place = {g_intern_string(path), 0, 0};
-    if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-        bb_problem_add(problems, &place, NULL, "is not a regular file");
+    GStatBuf info = {0};
+    if (g_stat(path, &info) == 0 && (!S_ISREG(info.st_mode) || info.st_size > BB_YAML_MAX_BYTES)) {
+        bb_problem_add(problems, &place, NULL,
+                       S_ISREG(info.st_mode) ? "is larger than 4 MiB" : "is not a regular file");
         return NULL;
     }
     if (!g_file_get_contents(path, &text, &size, &error)) {

@@ -396,6 +396,33 @@ TEST(Settings, DepthIsBounded)
               std::string::npos);
 }
 
+TEST(Settings, IntegersInEveryForm)
+{
+    struct {
+        const char *text;
+        guint value;
+    } cases[] = {{"7", 7}, {"+7", 7}, {"007", 7}, {"0x1f", 31}, {"0o17", 15}, {"!!int 9", 9}};
+    for (const auto &test : cases) {
+        Loaded loaded;
+        LoadText(&loaded,
+                 std::string("domains: { a: { consume: { concurrency: ") + test.text + " } } }");
+        ASSERT_NE(loaded.settings, nullptr) << test.text;
+        EXPECT_EQ(DomainOf(loaded.settings, "a")->defaults->concurrency, test.value) << test.text;
+    }
+    for (const char *bad : {"257", "-1", "1.5", "99999999999999999999", ".inf", ".nan", "[]"}) {
+        Loaded loaded;
+        LoadText(&loaded, std::string("defaults: { consume: { concurrency: ") + bad + " } }");
+        ASSERT_EQ(loaded.problems.size(), 1u) << bad;
+        EXPECT_NE(loaded.problems[0].find("expected a number of lanes from 0 to 256"),
+                  std::string::npos);
+    }
+}
+
+TEST(Settings, LargeFilesAreRefused)
+{
+    EXPECT_EQ(ProblemOf("# " + std::string(5 << 20, 'x')), "busbar.yaml: is larger than 4 MiB");
+}
+
 TEST(Settings, JsonIsYaml)
 {
     Loaded loaded;
