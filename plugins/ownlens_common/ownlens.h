@@ -11,7 +11,9 @@ static inline uint32_t ownlens_get(const busbar_call *call, const busbar_event *
                                    busbar_field field, busbar_value *ret_value)
 {
     ret_value->type = BUSBAR_ABSENT;
-    return field < 0 ? BUSBAR_ABSENT : call->host->get(event, field, ret_value);
+    if (field >= 0)
+        (void)call->host->get(event, field, ret_value); /* the type is in the value too */
+    return ret_value->type;
 }
 
 static inline int ownlens_is_given(uint32_t type)
