@@ -279,9 +279,6 @@ static bool read_wire(bb_compiler *compiler, const bb_document *document, GError
 {
     static const char *const keys[] = {"raw", "json", NULL};
     static const char *const places[] = {"headers", "body", "none", NULL};
-    static const int key_values[] = {BB_WIRE_KEY_RAW, BB_WIRE_KEY_JSON};
-    static const int place_values[] = {BB_WIRE_METADATA_HEADERS, BB_WIRE_METADATA_BODY,
-                                       BB_WIRE_METADATA_NONE};
     bb_wire *wire = &compiler->contract->wire;
     uint32_t value = bb_document_member(document, 0, "x-busbar-wire");
     guint key = 0, place = 0;
@@ -293,8 +290,10 @@ static bool read_wire(bb_compiler *compiler, const bb_document *document, GError
         !read_text(compiler, document, value, "producer", &wire->producer, error) ||
         !read_text(compiler, document, value, "version", &wire->version, error))
         return false;
-    wire->key = key_values[key];
-    wire->metadata = place_values[place];
+    wire->key = key == 1 ? BB_WIRE_KEY_JSON : BB_WIRE_KEY_RAW;
+    wire->metadata = place == 1   ? BB_WIRE_METADATA_BODY
+                     : place == 2 ? BB_WIRE_METADATA_NONE
+                                  : BB_WIRE_METADATA_HEADERS;
     return true;
 }
 
