@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
-#include "base/text.h"
+#include "kafka/topics.h"
 
 enum { COLUMNS = 6 };
 
@@ -166,7 +166,32 @@ static void print_document(json_t *document)
     free(text);
 }
 
-void bb_check_print_json(const bb_session *session)
+void bb_check_print_topics(const bb_session *session, const GPtrArray *topics)
+{
+    (void)printf("\nkafka %s: reachable\n", session->settings->bootstrap);
+    for (guint i = 0; i < topics->len; i++) {
+        const bb_topic_state *topic = g_ptr_array_index(topics, i);
+        if (topic->partitions > 0)
+            (void)printf("topic %s: %d partitions, %d replicas\n", topic->name, topic->partitions,
+                         topic->replicas);
+        else
+            (void)printf("topic %s: does not exist; `busbar topics apply` makes it\n", topic->name);
+    }
+}
+
+static json_t *kafka_json(const GPtrArray *topics, const char *trouble)
+{
+    json_t *list = json_array();
+    for (guint i = 0; topics && i < topics->len; i++) {
+        const bb_topic_state *topic = g_ptr_array_index(topics, i);
+        json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "name", topic->name, "partitions",
+                                              topic->partitions, "replicas", topic->replicas));
+    }
+    return json_pack("{s:b, s:s?, s:o}", "reachable", topics != NULL, "error", trouble, "topics",
+                     list);
+}
+
+void bb_check_print_json(const bb_session *session, const GPtrArray *topics, const char *trouble)
 {
     json_t *events = json_array(), *files = json_array();
     for (guint i = 0; i < bb_registry_count(session->registry); i++)
@@ -176,6 +201,8 @@ void bb_check_print_json(const bb_session *session)
     json_auto_t *document = json_pack("{s:b, s:o, s:s, s:o, s:O}", "valid", 1, "files", files,
                                       "bootstrap", session->settings->bootstrap, "events", events,
                                       "settings", session->settings->tree);
+    if (topics || trouble)
+        json_object_set_new(document, "kafka", kafka_json(topics, trouble));
     print_document(document);
 }
 

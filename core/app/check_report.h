@@ -6,8 +6,11 @@
 
 /* A table for people. */
 void bb_check_print(const bb_session *session);
-/* One JSON object for programs; secrets are masked. */
-void bb_check_print_json(const bb_session *session);
+/* What Kafka said about the topics (bb_topic_state *). */
+void bb_check_print_topics(const bb_session *session, const GPtrArray *topics);
+/* One JSON object for programs; secrets are masked. Kafka was asked when `topics` or `trouble` is
+ * given. */
+void bb_check_print_json(const bb_session *session, const GPtrArray *topics, const char *trouble);
 /* Problems as one JSON object. */
 void bb_check_print_problems_json(const GPtrArray *problems);
 

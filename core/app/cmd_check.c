@@ -22,51 +22,63 @@ static const GOptionEntry options[] = {
 
 enum { TOPICS_TIMEOUT_MS = 10000 };
 
-/* Prints one topic; FALSE when it is missing. */
-static gboolean print_topic(const bb_topic_state *topic)
+/* The topics of all event types, each once. */
+static GPtrArray *topic_names(const bb_session *session)
 {
-    if (topic->partitions > 0)
-        (void)fprintf(stderr, "topic %s: %d partitions, %d replicas\n", topic->name,
-                      topic->partitions, topic->replicas);
-    else
-        (void)fprintf(stderr, "topic %s: does not exist; `busbar topics apply` makes it\n",
-                      topic->name);
-    return topic->partitions > 0;
-}
-
-static int check_topics(const bb_session *session, rd_kafka_t *client)
-{
-    GError *error = NULL;
-    guint missing = 0;
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    for (guint i = 0; i < bb_registry_count(session->registry); i++)
-        g_ptr_array_add(names, bb_registry_at(session->registry, i)->topic);
-    if (names->len == 0)
-        return BB_EXIT_DONE;
-    g_autoptr(GPtrArray) states = bb_topics_describe(client, names, TOPICS_TIMEOUT_MS, &error);
-    if (!states)
-        return bb_app_fail(error);
-    for (guint i = 0; i < states->len; i++)
-        missing += !print_topic(g_ptr_array_index(states, i));
-    return missing ? BB_EXIT_KAFKA : BB_EXIT_DONE;
-}
-
-static int connect_kafka(const bb_session *session)
-{
-    GError *error = NULL;
-    rd_kafka_conf_t *conf = bb_kafka_conf_new(session->settings, /* extra= */ NULL, &error);
-    rd_kafka_t *client = conf ? bb_kafka_new(RD_KAFKA_PRODUCER, conf, &error) : NULL;
-    if (!client)
-        return bb_app_fail(error);
-    int exit_code = BB_EXIT_DONE;
-    if (bb_kafka_wait(client, option_timeout * (gint64)1000, /* stop= */ NULL, &error)) {
-        (void)fprintf(stderr, "kafka %s: reachable\n", session->settings->bootstrap);
-        exit_code = check_topics(session, client);
-    } else {
-        exit_code = bb_app_fail(error);
+    GPtrArray *names = g_ptr_array_new();
+    for (guint i = 0; i < bb_registry_count(session->registry); i++) {
+        char *topic = bb_registry_at(session->registry, i)->topic;
+        if (!g_ptr_array_find_with_equal_func(names, topic, g_str_equal, NULL))
+            g_ptr_array_add(names, topic);
     }
+    return names;
+}
+
+static GPtrArray *ask_client(const bb_session *session, rd_kafka_t *client, GError **error)
+{
+    g_autoptr(GPtrArray) names = topic_names(session);
+    if (!bb_kafka_wait(client, option_timeout * (gint64)1000, /* stop= */ NULL, error))
+        return NULL;
+    return bb_topics_describe(client, names, TOPICS_TIMEOUT_MS, error);
+}
+
+/* States of the topics; NULL when Kafka does not answer. */
+static GPtrArray *ask_kafka(const bb_session *session, GError **error)
+{
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(session->settings, /* extra= */ NULL, error);
+    rd_kafka_t *client = conf ? bb_kafka_new(RD_KAFKA_PRODUCER, conf, error) : NULL;
+    if (!client)
+        return NULL;
+    GPtrArray *states = ask_client(session, client, error);
     rd_kafka_destroy(client);
-    return exit_code;
+    return states;
+}
+
+/* Exit code of what Kafka said. */
+static int judge_topics(const GPtrArray *states)
+{
+    for (guint i = 0; i < states->len; i++) {
+        const bb_topic_state *topic = g_ptr_array_index(states, i);
+        if (topic->partitions == 0)
+            return BB_EXIT_KAFKA;
+    }
+    return BB_EXIT_DONE;
+}
+
+static int report(const bb_session *session)
+{
+    GError *error = NULL;
+    if (!option_json)
+        bb_check_print(session);
+    (void)fflush(stdout); /* before the wait for a broker */
+    g_autoptr(GPtrArray) states = option_connect ? ask_kafka(session, &error) : NULL;
+    if (option_json)
+        bb_check_print_json(session, states, error ? error->message : NULL);
+    else if (states)
+        bb_check_print_topics(session, states);
+    if (error)
+        return bb_app_fail(error);
+    return states ? judge_topics(states) : BB_EXIT_DONE;
 }
 
 static int run_check(int argc, char **argv)
@@ -85,11 +97,7 @@ static int run_check(int argc, char **argv)
             bb_session_print_problems(problems);
         return exit_code;
     }
-    if (option_json)
-        bb_check_print_json(session);
-    else
-        bb_check_print(session);
-    return option_connect ? connect_kafka(session) : BB_EXIT_DONE;
+    return report(session);
 }
 
 extern const bb_command bb_command_check;

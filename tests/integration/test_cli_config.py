@@ -110,10 +110,13 @@ class Check(unittest.TestCase):
             main = kit.write_config(self.folder, broker.bootstrap, "domains: { audit: { plugin: ownlens_audit } }\n")
             result = kit.busbar("check", "--connect", "--config", main)
             self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertRegex(result.stderr, rb"topic audit-logs: \d+ partitions")
+            self.assertRegex(result.stdout, rb"topic audit-logs: \d+ partitions")
+            found = json.loads(kit.busbar("check", "--connect", "--json", "--config", main).stdout)
+            self.assertEqual([topic["name"] for topic in found["kafka"]["topics"]], ["audit-logs"])
+            self.assertGreater(found["kafka"]["topics"][0]["partitions"], 0)
             result = kit.busbar("check", "--connect", "--config", main, "--set", "domains.audit.events.audit_log.topic=absent")
             self.assertEqual(result.returncode, 3)
-            self.assertIn(b"topic absent: does not exist", result.stderr)
+            self.assertIn(b"topic absent: does not exist", result.stdout)
 
     def test_connect_without_a_broker_exits_3(self):
         main = kit.write_config(self.folder, f"127.0.0.1:{kit.free_ports(1)}",
@@ -121,6 +124,9 @@ class Check(unittest.TestCase):
         result = kit.busbar("check", "--connect", "--timeout", "1", "--config", main)
         self.assertEqual(result.returncode, 3)
         self.assertIn(b"127.0.0.1", result.stderr)
+        result = kit.busbar("check", "--connect", "--json", "--timeout", "1", "--config", main)
+        self.assertEqual(result.returncode, 3)
+        self.assertFalse(json.loads(result.stdout)["kafka"]["reachable"])
 
 
 if __name__ == "__main__":
