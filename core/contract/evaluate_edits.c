@@ -98,10 +98,23 @@ static bool canonicalize(bb_evaluator *evaluator, const bb_node *node, bb_view *
     return true;
 }
 
+/* One line feed at the end goes before the match, as `$` in the patterns of the OwnLens models
+ * stands before it. In JSON text it is always an escape. */
+static void drop_line_feed(bb_evaluator *evaluator, bb_view *view)
+{
+    if (!(view->flags & BB_TOKEN_ESCAPED))
+        return;
+    busbar_bytes text = bb_view_text(evaluator, view);
+    if (text.size > 0 && text.data[text.size - 1] == '\n')
+        (void)replace_text(evaluator, view, text.data, text.size - 1);
+}
+
 bool bb_evaluate_edits(bb_evaluator *evaluator, const bb_node *node, bb_view *view)
 {
     if (node->empty_null && view->type == BB_STRING && view->size == 0)
         replace_null(evaluator, view);
+    if (node->trim && view->type == BB_STRING)
+        drop_line_feed(evaluator, view);
     if (!node->lax)
         return true;
     /* A null that `type` names stays one. */
