@@ -122,7 +122,8 @@ def bad_strings(field):
         bad += ["no_such_value", limits["enum"][0] + " ", " " + limits["enum"][0], ""]
         if limits["case"] == "sensitive":
             bad.append(limits["enum"][0].upper())
-    bad += {"http-url": ["ftp://www.example.org/a", "www.example.org", "https://", "https:///a", "http://ab c", " https://a.org/"],
+    bad += {"http-url": ["ftp://www.example.org/a", "www.example.org", "https://", "https:///a", "http://ab c", " https://a.org/", "\n",
+                         "http://a.org\n\n", "http://a.org \n"],
             "iso3166-alpha2": ["de", "D", "D1", " D"],
             "iana-timezone-with-slash": ["Mars/Olympus", "not a zone", "Europe/", "Europe//Berlin", "+01:00"],
             "ipv4-or-full-ipv6": ["256.1.1.1", "1.2.3", "1.2.3.4.5", "::g", "2001:db8:::1", "192.0.2.1/24", "01.2.3.4"]
@@ -204,7 +205,8 @@ def accepted_strings(field):
     if limits.get("empty_to_null") and field.nullable:
         yield '""', None
     yield from {
-        "http-url": [(text("http://a.org"), "http://a.org"), ('"https:\\/\\/a.org\\/b"', "https://a.org/b")],
+        "http-url": [(text("http://a.org"), "http://a.org"), ('"https:\\/\\/a.org\\/b"', "https://a.org/b"),
+                     (text("http://a.org\n"), "http://a.org"), (text("http://a "), "http://a")],
         "iana-timezone-with-slash": [(text(t), t) for t in ("UTC", "Etc/GMT+1", "America/Argentina/Buenos_Aires")],
         "ipv4-or-full-ipv6": [(text(t), t) for t in ("::1", "2001:db8::17", "2001:db8:0:0:0:0:0:1", "0.0.0.0",
                                                       "::ffff:192.0.2.1")],
