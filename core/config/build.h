@@ -31,7 +31,5 @@ json_t *bb_masked_json(const bb_node *root);
 /* Problems of the tree against the published schema. Values out of ${...} take the kind that the
  * schema asks for. */
 void bb_check_schema(bb_node *root, GPtrArray *problems);
-/* The node a JSON pointer leads to; `ret_exact` FALSE when it is only the nearest one above. */
-const bb_node *bb_node_at(const bb_node *root, const char *pointer, gboolean *ret_exact);
 
 #endif

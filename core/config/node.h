@@ -40,11 +40,16 @@ bb_node *bb_node_get(const bb_node *node, const char *key);
 bb_node *bb_node_find(const bb_node *node, ...) G_GNUC_NULL_TERMINATED;
 /* Appends to a map under `key`, or to a list with key NULL; takes `child_new` over. */
 void bb_node_add(bb_node *node, const char *key, bb_node *child_new);
+/* The node a JSON pointer leads to; `ret_exact` FALSE when it is only the nearest one above. */
+const bb_node *bb_node_at(const bb_node *root, const char *pointer, gboolean *ret_exact);
 /* Same values, wherever they stand. */
 gboolean bb_node_equal(const bb_node *a, const bb_node *b);
 
 /* The type of a plain scalar under the YAML 1.2 core schema. */
 bb_scalar_type bb_scalar_resolve(const char *text);
+
+/* A scalar as JSON. */
+json_t *bb_scalar_json(const bb_node *node);
 
 /* As JSON. Real numbers that JSON cannot say are text. */
 json_t *bb_node_json(const bb_node *node);
@@ -52,6 +57,10 @@ json_t *bb_node_json(const bb_node *node);
 /* Appends a problem. `pointer` may be NULL. */
 void bb_problem_add(GPtrArray *problems, const bb_setting_place *place, const char *pointer,
                     const char *format, ...) G_GNUC_PRINTF(4, 5);
+
+/* Hands the problems of `found` on, sorted; of several at one place the first, which is the cause
+ * of the others, is kept. */
+void bb_problems_hand_over(GPtrArray *found, GPtrArray *problems);
 
 /* "file:line:column", the caller frees. */
 char *bb_place_text(const bb_setting_place *place);

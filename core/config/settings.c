@@ -175,37 +175,6 @@ static bb_node *read_all(bb_settings *settings, const char *const *overrides, GP
     return root;
 }
 
-static gint compare_problems(gconstpointer a, gconstpointer b)
-{
-    const bb_config_problem *x = *(bb_config_problem *const *)a;
-    const bb_config_problem *y = *(bb_config_problem *const *)b;
-    int files = g_strcmp0(x->place.file, y->place.file);
-    if (files != 0)
-        return files;
-    if (x->place.line != y->place.line)
-        return x->place.line < y->place.line ? -1 : 1;
-    if (x->place.column != y->place.column)
-        return x->place.column < y->place.column ? -1 : 1;
-    return strcmp(x->message, y->message);
-}
-
-/* Hands the problems on, sorted; of several at one place the first is the cause of the others. */
-static void hand_over(GPtrArray *found, GPtrArray *problems)
-{
-    g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    g_autoptr(GPtrArray) kept = g_ptr_array_new();
-    for (guint i = 0; i < found->len; i++) {
-        bb_config_problem *problem = g_ptr_array_index(found, i);
-        if (g_hash_table_add(places, bb_place_text(&problem->place)) || problem->place.line == 0)
-            g_ptr_array_add(kept, problem);
-        else
-            bb_config_problem_free(problem);
-    }
-    g_ptr_array_sort(kept, compare_problems);
-    for (guint i = 0; i < kept->len; i++)
-        g_ptr_array_add(problems, g_ptr_array_index(kept, i));
-}
-
 bb_settings *bb_settings_load(const char *path, const char *const *overrides, GPtrArray *problems)
 {
     g_autoptr(bb_settings) settings = make_settings();
@@ -217,62 +186,8 @@ bb_settings *bb_settings_load(const char *path, const char *const *overrides, GP
     bb_build(settings, root, found);
     settings->tree = bb_masked_json(root);
     gboolean sound = found->len == 0;
-    hand_over(found, problems);
+    bb_problems_hand_over(found, problems);
     return sound ? g_steal_pointer(&settings) : NULL;
-}
-
-char *bb_config_problem_text(const bb_config_problem *problem)
-{
-    g_autofree char *place = bb_place_text(&problem->place);
-    return g_strdup_printf("%s: %s", place, problem->message);
-}
-
-void bb_config_problem_free(gpointer data)
-{
-    bb_config_problem *problem = data;
-    if (!problem)
-        return;
-    g_free(problem->pointer);
-    g_free(problem->message);
-    g_free(problem);
-}
-
-/* One step of a pointer: its text up to the next slash, unescaped. */
-static char *take_step(const char **pointer)
-{
-    gsize size = strcspn(*pointer, "/");
-    GString *step = g_string_new_len(*pointer, (gssize)size);
-    g_string_replace(step, "~1", "/", 0);
-    g_string_replace(step, "~0", "~", 0);
-    *pointer += size;
-    return g_string_free(step, FALSE);
-}
-
-static const bb_node *enter(const bb_node *node, const char *step)
-{
-    guint64 index = 0;
-    if (node->kind == BB_NODE_MAP)
-        return bb_node_get(node, step);
-    if (node->kind != BB_NODE_LIST ||
-        !g_ascii_string_to_unsigned(step, 10, 0, G_MAXUINT - 1, &index, NULL))
-        return NULL;
-    return index < node->children->len ? g_ptr_array_index(node->children, index) : NULL;
-}
-
-const bb_node *bb_node_at(const bb_node *root, const char *pointer, gboolean *ret_exact)
-{
-    *ret_exact = TRUE;
-    while (*pointer == '/') {
-        pointer++;
-        g_autofree char *step = take_step(&pointer);
-        const bb_node *next = enter(root, step);
-        if (!next) {
-            *ret_exact = FALSE;
-            break;
-        }
-        root = next;
-    }
-    return root;
 }
 
 bb_setting_place bb_settings_place(const bb_settings *settings, const char *pointer)
