@@ -259,8 +259,11 @@ bool bb_evaluator_check(const bb_contract *contract, const bb_node *node, busbar
     prepare(evaluator, contract, &event);
     bb_view root = bb_view_of(evaluator, 0);
     bool valid = bb_evaluate(evaluator, node, &root, NULL) && !evaluator->stopped;
+    bool canonical = !root.edited && event.edit_count == 0;
     if (!valid)
         *ret_reason = g_strdup(evaluator->failure_count ? evaluator->failures[0].message : "");
+    else if (!canonical)
+        *ret_reason = g_strdup("it is not in its canonical form");
     bb_event_release(&event);
-    return valid;
+    return valid && canonical;
 }
