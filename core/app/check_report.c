@@ -122,6 +122,28 @@ static void print_notes(const bb_session *session)
     }
 }
 
+static gboolean is_bound(const bb_session *session, const char *handler)
+{
+    for (guint i = 0; i < bb_registry_count(session->registry); i++) {
+        const bb_event_type *type = bb_registry_at(session->registry, i);
+        for (guint j = 0; j < type->handlers->len; j++) {
+            const bb_handler_binding *binding = g_ptr_array_index(type->handlers, j);
+            if (strcmp(binding->name, handler) == 0)
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static void print_unused(const bb_session *session)
+{
+    for (guint i = 0; i < session->settings->handlers->len; i++) {
+        const bb_handler_settings *handler = g_ptr_array_index(session->settings->handlers, i);
+        if (!is_bound(session, handler->name))
+            (void)printf("  handler `%s` is defined and not used\n", handler->name);
+    }
+}
+
 void bb_check_print(const bb_session *session)
 {
     const bb_settings *settings = session->settings;
@@ -138,6 +160,7 @@ void bb_check_print(const bb_session *session)
     print_table(session);
     (void)printf("\nGuarantee: %s for all %u event types.\n", guarantee, count);
     print_notes(session);
+    print_unused(session);
 }
 
 static json_t *type_json(const bb_event_type *type)

@@ -33,7 +33,7 @@ static void check_handlers(const domain_builder *builder, const bb_node *layer)
         bb_problem_add(builder->problems, &item->place, NULL,
                        nearest ? "no handler `%s` in `handlers:`; did you mean `%s`?"
                                : "no handler `%s` in `handlers:`; define it there",
-                       item->text, nearest);
+                       bb_node_shown(item), nearest);
     }
 }
 

@@ -45,7 +45,7 @@ static void check_bootstrap(const bb_node *node, const char *list, GPtrArray *pr
         if (!is_broker(g_strstrip(*broker)))
             bb_problem_add(problems, &node->place, NULL,
                            "`bootstrap.servers` has `%s`; expected host:port,... or `embedded`",
-                           *broker);
+                           node->secret ? "(not shown)" : *broker);
     }
 }
 

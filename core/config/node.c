@@ -121,3 +121,8 @@ json_t *bb_node_json(const bb_node *node)
     }
     return json;
 }
+
+const char *bb_node_shown(const bb_node *node)
+{
+    return node->expanded || node->secret ? "(not shown)" : node->text;
+}

@@ -48,6 +48,8 @@ gboolean bb_node_equal(const bb_node *a, const bb_node *b);
 /* The type of a plain scalar under the YAML 1.2 core schema. */
 bb_scalar_type bb_scalar_resolve(const char *text);
 
+/* Text of a scalar for messages; what came out of ${...} is not shown. */
+const char *bb_node_shown(const bb_node *node);
 /* A scalar as JSON. */
 json_t *bb_scalar_json(const bb_node *node);
 

@@ -58,7 +58,7 @@ void bb_read_size(const bb_node *map, const char *key, guint64 *ret, GPtrArray *
     if (node && !bb_text_parse_size(node->text, ret))
         bb_problem_add(problems, &node->place, NULL,
                        "`%s` is `%s`; expected a size such as 32MiB, 500KiB or a number of bytes",
-                       key, node->text);
+                       key, bb_node_shown(node));
 }
 
 void bb_read_duration(const bb_node *map, const char *key, gint64 *ret_ms, GPtrArray *problems)
@@ -68,7 +68,7 @@ void bb_read_duration(const bb_node *map, const char *key, gint64 *ret_ms, GPtrA
         bb_problem_add(problems, &node->place, NULL,
                        "`%s` is `%s`; expected a duration such as 500ms, 2s or 1m30s (a bare "
                        "number is milliseconds)",
-                       key, node->text);
+                       key, bb_node_shown(node));
 }
 
 void bb_read_choice(const bb_node *map, const char *key, const char *const *names, int *ret)

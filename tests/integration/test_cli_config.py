@@ -79,6 +79,17 @@ class Check(unittest.TestCase):
         result = kit.busbar("check", "--json", "--config", self.write(text))
         self.assertEqual([e["event"] for e in json.loads(result.stdout)["events"]], ["customer.user_event"])
 
+    def test_event_types_in_each_others_way(self):
+        text = ("domains:\n  customer:\n    plugin: ownlens_customer\n    events:\n"
+                "      session: { topic: t, consume: { group: g } }\n      user_event: { topic: t, consume: { group: g } }\n")
+        result = kit.busbar("check", "--config", self.write(text))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertRegex(result.stderr.decode(), r"busbar\.yaml:6:\d+: customer\.session and customer\.user_event .*topic")
+        text = "domains: { audit: { plugin: ownlens_audit, consume: { dead_letter: { topic: audit-logs } } } }\n"
+        result = kit.busbar("check", "--config", self.write(text))
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"dead letters of audit.audit_log would go back to the topic", result.stderr)
+
     def test_secrets_are_nowhere(self):
         self.write("s3cret-of-file\n", "pw")
         main = self.write('kafka:\n  sasl.password: s3cret-1\n  client.id: "${file:pw}"\n'

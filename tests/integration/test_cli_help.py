@@ -1,5 +1,6 @@
 """Help, man page and completion: one source, and each of them usable."""
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -37,6 +38,31 @@ class Help(unittest.TestCase):
 
     def test_no_colour_in_a_pipe(self):
         self.assertNotIn(b"\033", kit.busbar("--help").stdout + kit.busbar("nonsense").stderr)
+
+    def on_terminal(self, *arguments, **more):
+        """What busbar writes when its outputs are a terminal."""
+        main, side = pty.openpty()
+        process = subprocess.Popen([kit.BUSBAR, *arguments], stdin=subprocess.DEVNULL, stdout=side, stderr=side,
+                                   env=kit.environment(TERM="xterm", **more))
+        os.close(side)
+        text = b""
+        while True:
+            try:
+                part = os.read(main, 65536)
+            except OSError:  # the other side is closed
+                part = b""
+            if not part:
+                break
+            text += part
+        os.close(main)
+        process.wait()
+        return text
+
+    def test_colour_on_a_terminal_unless_it_is_unwanted(self):
+        self.assertIn(b"\033[1m", self.on_terminal("--help"))
+        self.assertIn(b"\033[1;31m", self.on_terminal("nonsense"))
+        self.assertNotIn(b"\033", self.on_terminal("--help", "--no-color"))
+        self.assertNotIn(b"\033", self.on_terminal("--help", NO_COLOR="1"))
 
     def test_bad_log_level(self):
         result = kit.busbar("check", "--log-level", "loud")
