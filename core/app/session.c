@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "app/command.h"
-#include "app/session_check.h"
 #include "base/log.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug", NULL};
@@ -103,10 +102,6 @@ bb_session *bb_session_try(const char *path, const char *const *overrides, GPtrA
     session->registry = bb_registry_new(session->settings, session->metrics, problems);
     if (problems->len)
         *ret_exit = BB_EXIT_PLUGIN;
-    else
-        bb_session_check(session->registry, problems);
-    if (problems->len && *ret_exit == BB_EXIT_DONE)
-        *ret_exit = BB_EXIT_USAGE;
     return session;
 }
 

