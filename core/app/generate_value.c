@@ -7,30 +7,6 @@
 
 enum { SECOND_US = 1000000, LAX_IN = 40 };
 
-/* splitmix64, by Sebastiano Vigna, public domain: one step and its output function. */
-guint64 bb_dice_mix(guint64 value)
-{
-    value = (value ^ (value >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-    value = (value ^ (value >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-    return value ^ (value >> 31);
-}
-
-guint64 bb_dice_next(guint64 *dice)
-{
-    *dice += G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-    return bb_dice_mix(*dice);
-}
-
-guint64 bb_dice_below(guint64 *dice, guint64 bound)
-{
-    return bound ? bb_dice_next(dice) % bound : 0;
-}
-
-gboolean bb_dice_percent(guint64 *dice, guint percent)
-{
-    return bb_dice_below(dice, 100) < percent;
-}
-
 #define PICK(dice, list) ((list)[bb_dice_below(dice, G_N_ELEMENTS(list))])
 
 static const struct {
@@ -161,8 +137,9 @@ static void append_url(const bb_plan_field *field, bb_scene *scene, GString *out
 }
 
 /* Addresses reserved for documentation (RFC 5737, RFC 3849). */
-static void append_ip(bb_scene *scene, GString *out)
+static void append_ip(const bb_plan_field *field, bb_scene *scene, GString *out)
 {
+    (void)field;
     guint host = 1 + (guint)bb_dice_below(&scene->dice, 250);
     guint throw = (guint)bb_dice_below(&scene->dice, 4);
     if (throw == 0)
@@ -314,55 +291,49 @@ static void append_enum(const bb_plan_field *field, bb_scene *scene, GString *ou
     g_string_append(out, field->value_count ? field->values[throw] : "null");
 }
 
+static void append_timezone(const bb_plan_field *field, bb_scene *scene, GString *out)
+{
+    (void)field;
+    bb_value_quote(out, places[scene->place % G_N_ELEMENTS(places)].timezone);
+}
+
+static void append_country(const bb_plan_field *field, bb_scene *scene, GString *out)
+{
+    (void)field;
+    bb_value_quote(out, places[scene->place % G_N_ELEMENTS(places)].country);
+}
+
+static void append_email(const bb_plan_field *field, bb_scene *scene, GString *out)
+{
+    (void)field;
+    g_string_append_printf(out, "\"reader%u@example.org\"",
+                           (guint)bb_dice_below(&scene->dice, 1000));
+}
+
+static void append_boolean(const bb_plan_field *field, bb_scene *scene, GString *out)
+{
+    (void)field;
+    g_string_append(out, bb_dice_percent(&scene->dice, 80) ? "true" : "false");
+}
+
+static void append_null(const bb_plan_field *field, bb_scene *scene, GString *out)
+{
+    (void)field;
+    (void)scene;
+    g_string_append(out, "null");
+}
+
 void bb_value_make(const bb_plan_field *field, bb_scene *scene, GString *out)
 {
-    switch (field->make) {
-    case BB_MAKE_UUID:
-        append_uuid(field, scene, out);
-        break;
-    case BB_MAKE_INSTANT:
-        append_instant(field, scene, out);
-        break;
-    case BB_MAKE_DATE:
-        append_date(field, scene, out);
-        break;
-    case BB_MAKE_URL:
-        append_url(field, scene, out);
-        break;
-    case BB_MAKE_IP:
-        append_ip(scene, out);
-        break;
-    case BB_MAKE_TIMEZONE:
-        bb_value_quote(out, places[scene->place % G_N_ELEMENTS(places)].timezone);
-        break;
-    case BB_MAKE_COUNTRY:
-        bb_value_quote(out, places[scene->place % G_N_ELEMENTS(places)].country);
-        break;
-    case BB_MAKE_EMAIL:
-        g_string_append_printf(out, "\"reader%u@example.org\"",
-                               (guint)bb_dice_below(&scene->dice, 1000));
-        break;
-    case BB_MAKE_ENUM:
-        append_enum(field, scene, out);
-        break;
-    case BB_MAKE_INTEGER:
-    case BB_MAKE_NUMBER:
-        append_number(field, scene, out);
-        break;
-    case BB_MAKE_BOOLEAN:
-        g_string_append(out, bb_dice_percent(&scene->dice, 80) ? "true" : "false");
-        break;
-    case BB_MAKE_OBJECT:
-        append_object(field, scene, out);
-        break;
-    case BB_MAKE_ARRAY:
-        append_array(field, scene, out);
-        break;
-    case BB_MAKE_NULL:
-        g_string_append(out, "null");
-        break;
-    case BB_MAKE_TEXT:
-        append_text(field, scene, out);
-        break;
-    }
+    static void (*const makers[])(const bb_plan_field *, bb_scene *, GString *) = {
+        [BB_MAKE_TEXT] = append_text,         [BB_MAKE_UUID] = append_uuid,
+        [BB_MAKE_INSTANT] = append_instant,   [BB_MAKE_DATE] = append_date,
+        [BB_MAKE_URL] = append_url,           [BB_MAKE_IP] = append_ip,
+        [BB_MAKE_TIMEZONE] = append_timezone, [BB_MAKE_COUNTRY] = append_country,
+        [BB_MAKE_EMAIL] = append_email,       [BB_MAKE_ENUM] = append_enum,
+        [BB_MAKE_INTEGER] = append_number,    [BB_MAKE_NUMBER] = append_number,
+        [BB_MAKE_BOOLEAN] = append_boolean,   [BB_MAKE_OBJECT] = append_object,
+        [BB_MAKE_ARRAY] = append_array,       [BB_MAKE_NULL] = append_null,
+    };
+    makers[field->make](field, scene, out);
 }

@@ -139,8 +139,8 @@ TEST(Duration, NegativeOneIsRefused)
 {
     static const char *const cases[] = {
         R"(,"session_start":"2025-03-14T09:00:01Z","session_end":"2025-03-14T09:00:00Z")",
-        R"(,"session_start":"2025-03-14T09:00:01Z","session_end":"2025-03-14T09:00:00Z",)"
-        R"("session_duration_sec":null)",
+        (R"(,"session_start":"2025-03-14T09:00:01Z","session_end":"2025-03-14T09:00:00Z",)"
+         R"("session_duration_sec":null)"),
         R"(,"session_start":"2025-03-14T09:00:00Z","session_end":"2025-03-14T10:00:00+02:00")",
     };
     for (bb_process_mode mode : {BB_PROCESS_VALIDATE, BB_PROCESS_PUBLISH, BB_PROCESS_CONSUME}) {
