@@ -13,7 +13,25 @@ namespace
 
 const guint64 seed = 7;
 
+/* Text of an event from a generator that is kept. */
 std::string generate(const std::string &name, guint64 index, gboolean bad)
+{
+    static std::map<std::string, bb_generator *> generators;
+    bb_generator *&generator = generators[name];
+    if (!generator) {
+        gsize size = 0;
+        const char *contract = bb_contract_text(load(name)->contract, &size);
+        generator = bb_generator_new(contract, size, seed, 0, nullptr);
+    }
+    GString *text = g_string_new(nullptr);
+    bb_generator_event(generator, index, bad, text);
+    std::string copy(text->str, text->len);
+    g_string_free(text, TRUE);
+    return copy;
+}
+
+/* Text of an event from a generator of its own. */
+std::string generate_alone(const std::string &name, guint64 index, gboolean bad)
 {
     GString *text = bb_generate_event(load(name), seed, index, bad);
     std::string copy(text->str, text->len);
@@ -56,7 +74,7 @@ TEST_P(Generated, BadOnesAreRefusedForOneReason)
 TEST_P(Generated, TheSameSeedAndIndexGiveTheSameText)
 {
     for (guint64 i = 0; i < 20; i++) {
-        EXPECT_EQ(generate(GetParam().name, i, i % 2), generate(GetParam().name, i, i % 2));
+        EXPECT_EQ(generate(GetParam().name, i, i % 2), generate_alone(GetParam().name, i, i % 2));
         EXPECT_NE(generate(GetParam().name, i, FALSE), generate(GetParam().name, i + 1, FALSE));
     }
 }
