@@ -236,16 +236,23 @@ static const char *topic_text(bb_processor *processor, const busbar_origin *orig
     return bb_arena_copy(processor->arena, origin->topic.data, origin->topic.size);
 }
 
+/* The time of the event: of its record while consuming, so that reading it twice gives the same. */
+static gint64 time_of(const bb_processor *processor, const busbar_origin *origin)
+{
+    if (processor->mode == BB_PROCESS_CONSUME && origin && origin->timestamp_ms >= 0)
+        return origin->timestamp_ms * 1000;
+    return bb_clock_wall_us();
+}
+
 static void fill(bb_processor *processor, busbar_event *event)
 {
-    bb_fill_context context = {processor->now_us, NULL, -1, -1};
     const busbar_origin *origin = event->origin;
+    processor->now_us = time_of(processor, origin);
+    bb_fill_context context = {processor->now_us, NULL, -1, -1};
     if (processor->mode == BB_PROCESS_CONSUME && origin) {
         context.topic = topic_text(processor, origin);
         context.partition = origin->partition;
         context.offset = origin->offset;
-        if (origin->timestamp_ms >= 0)
-            context.now_us = origin->timestamp_ms * 1000;
     }
     bb_contract_fill(processor->type->contract, processor->evaluator, event, &context);
 }
@@ -279,7 +286,6 @@ static busbar_event *hold(bb_processor *processor, const char *text, size_t size
 static gboolean enrich(bb_processor *processor, busbar_event *event, bb_result *result)
 {
     if (processor->enriches) {
-        processor->now_us = bb_clock_wall_us();
         fill(processor, event);
         if (!run_enrich(processor, event, result))
             return FALSE;

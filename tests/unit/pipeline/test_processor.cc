@@ -467,6 +467,24 @@ TEST_F(Processor, MetadataInTheBodyComesLast)
     EXPECT_EQ(bb_processor_headers(processor, &headers), 0u);
 }
 
+TEST_F(Processor, MetadataThatTheContractDeclaresIsReplacedToo)
+{
+    const char declared[] = R"({"properties":{"_metadata":{"type":"object"},"id":{}}})";
+    bb_contract_options options = {};
+    options.source = "test";
+    bb_contract_unref(type.contract);
+    type.contract = bb_contract_compile(declared, strlen(declared), &options, nullptr);
+    ASSERT_NE(type.contract, nullptr);
+    type.wire.metadata = bb_wire::BB_WIRE_METADATA_BODY;
+    start(BB_PROCESS_PUBLISH);
+    for (const char *line : {R"({"_metadata":{"producer":"old"},"id":1})",
+                             R"({"id":1,"_metadata":{"producer":"old"}})", R"({"id":1})"}) {
+        std::string text = json(run(line));
+        EXPECT_EQ(text.find(R"({"id":1,"_metadata":{"produced_at":)"), 0u) << text;
+        EXPECT_EQ(text.find("old"), std::string::npos) << text;
+    }
+}
+
 TEST_F(Processor, MetadataInHeadersLeavesTheBodyAlone)
 {
     type.wire.metadata = bb_wire::BB_WIRE_METADATA_HEADERS;
