@@ -70,20 +70,32 @@ static bool names_equal(const side *left, uint32_t a, const side *right, uint32_
     return left->tokens[a].hash == right->tokens[b].hash && strings_equal(left, a, right, b);
 }
 
-static int compare_hashes(const void *a, const void *b, void *tokens)
+/* An order of names that no choice of names can spoil: by hash, then by decoded text. */
+static int compare_names(const side *left, uint32_t a, const side *right, uint32_t b)
 {
-    const bb_token *of = tokens;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (int)of[x].hash - (int)of[y].hash;
+    int difference = (int)left->tokens[a].hash - (int)right->tokens[b].hash;
+    if (difference)
+        return difference;
+    g_autofree char *a_heap = NULL;
+    g_autofree char *b_heap = NULL;
+    busbar_bytes x = decode(left, a, &a_heap), y = decode(right, b, &b_heap);
+    difference = memcmp(x.data, y.data, MIN(x.size, y.size));
+    return difference ? difference : (x.size > y.size) - (x.size < y.size);
 }
 
-/* Member names of an object, by hash. */
+static int compare_listed(const void *a, const void *b, void *data)
+{
+    const side *from = data;
+    return compare_names(from, *(const uint32_t *)a, from, *(const uint32_t *)b);
+}
+
+/* Member names of an object in that order. */
 static uint32_t *sort_names(const side *from, uint32_t object, uint32_t count)
 {
     uint32_t *names = g_new(uint32_t, count), at = 0;
     for (uint32_t i = object + 1; i < from->tokens[object].next; i = from->tokens[i + 1].next)
         names[at++] = i;
-    g_qsort_with_data(names, (gint)count, sizeof(uint32_t), compare_hashes, (gpointer)from->tokens);
+    g_qsort_with_data(names, (gint)count, sizeof(uint32_t), compare_listed, (gpointer)from);
     return names;
 }
 
@@ -91,18 +103,16 @@ static uint32_t *sort_names(const side *from, uint32_t object, uint32_t count)
 static uint32_t find_sorted(const side *left, uint32_t name, const side *right,
                             const uint32_t *names, uint32_t count)
 {
-    uint16_t hash = left->tokens[name].hash;
     uint32_t low = 0, high = count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (right->tokens[names[middle]].hash < hash)
+        int order = compare_names(left, name, right, names[middle]);
+        if (order == 0)
+            return names[middle];
+        if (order > 0)
             low = middle + 1;
         else
             high = middle;
-    }
-    for (; low < count && right->tokens[names[low]].hash == hash; low++) {
-        if (names_equal(left, name, right, names[low]))
-            return names[low];
     }
     return 0;
 }

@@ -173,6 +173,13 @@ static bool stop(bb_evaluator *evaluator, const bb_view *view, const char *reaso
     return false;
 }
 
+bool bb_evaluator_step(bb_evaluator *evaluator, const bb_view *view)
+{
+    if (evaluator->steps_left-- > 0)
+        return true;
+    return stop(evaluator, view, "the contract takes too many steps on this event");
+}
+
 /* Keeps the dynamic scope while a node of another resource is at work. */
 static bool apply_scoped(bb_evaluator *evaluator, const bb_node *node, bb_view *view,
                          bb_marks *marks)
@@ -194,8 +201,8 @@ bool bb_evaluate(bb_evaluator *evaluator, const bb_node *node, bb_view *view, bb
         return bb_evaluator_refuse(evaluator, view, "false", "nothing is allowed here");
     if (evaluator->stopped)
         return false;
-    if (evaluator->steps_left-- == 0)
-        return stop(evaluator, view, "the contract takes too many steps on this event");
+    if (!bb_evaluator_step(evaluator, view))
+        return false;
     if (++evaluator->depth > DEPTH_LIMIT)
         return stop(evaluator, view, "the contract refers to itself without end");
     bool valid = evaluator->contract->dynamic ? apply_scoped(evaluator, node, view, marks)

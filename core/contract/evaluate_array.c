@@ -75,9 +75,11 @@ static uint32_t find_repeated_small(const bb_evaluator *evaluator, uint32_t arra
     return 0;
 }
 
-/* The same by hash for arrays of `count` elements. */
-static uint32_t find_repeated_large(bb_evaluator *evaluator, uint32_t array, uint32_t count)
+/* The same by hash for arrays of `count` elements. Every probe is a step, for elements may be
+ * chosen so that their hashes collide. */
+static uint32_t find_repeated_large(bb_evaluator *evaluator, const bb_view *view, uint32_t count)
 {
+    uint32_t array = view->token;
     const bb_token *tokens = evaluator->tokens;
     size_t size = 64;
     while (size < (size_t)count * 2)
@@ -90,6 +92,8 @@ static uint32_t find_repeated_large(bb_evaluator *evaluator, uint32_t array, uin
         for (; table[at][0]; at = (at + 1) & (size - 1)) {
             if (table[at][1] == hash && same(evaluator, i, table[at][0]))
                 return i;
+            if (!bb_evaluator_step(evaluator, view))
+                return 0;
         }
         table[at][0] = i;
         table[at][1] = hash;
@@ -100,7 +104,7 @@ static uint32_t find_repeated_large(bb_evaluator *evaluator, uint32_t array, uin
 static bool check_unique(bb_evaluator *evaluator, const bb_view *view, uint32_t count)
 {
     uint32_t repeated = count <= SMALL_ARRAY ? find_repeated_small(evaluator, view->token)
-                                             : find_repeated_large(evaluator, view->token, count);
+                                             : find_repeated_large(evaluator, view, count);
     if (!repeated)
         return true;
     bb_view element = bb_view_of(evaluator, repeated);

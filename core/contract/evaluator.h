@@ -59,6 +59,9 @@ bool bb_evaluate(bb_evaluator *evaluator, const bb_node *node, bb_view *view, bb
 bool bb_evaluate_quiet(bb_evaluator *evaluator, const bb_node *node, const bb_view *view,
                        bb_marks *marks);
 
+/* Counts a step of work; false when there have been too many, and the event is refused. */
+bool bb_evaluator_step(bb_evaluator *evaluator, const bb_view *view);
+
 /* The short way for a string or number; false is no verdict. `slot` as in bb_view. */
 bool bb_evaluate_quick_value(bb_evaluator *evaluator, const bb_node *node, uint32_t token,
                              uint32_t slot);
