@@ -168,6 +168,27 @@ static bool fill_anchors(bb_compiler *compiler, GError **error)
     return true;
 }
 
+static bool fill_reached(bb_compiler *compiler, GError **error)
+{
+    do {
+        if (!fill_drafts(compiler, error) ||
+            (compiler->uses_dynamic && !fill_anchors(compiler, error)))
+            return false;
+    } while (compiler->done < compiler->drafts->len);
+    compiler->reached = compiler->drafts->len;
+    return true;
+}
+
+/* Schemas that nothing refers to are looked at too, so that a mistake in them is no secret. */
+static bool fill_rest(bb_compiler *compiler, bb_document *document, GError **error)
+{
+    for (uint32_t i = 0; i < document->tokens[0].next; i++) {
+        if (document->resources[i] && !bb_draft_get(compiler, document, i, error))
+            return false;
+    }
+    return fill_drafts(compiler, error);
+}
+
 static bool compile_all(bb_compiler *compiler, const char *text, gsize size, GError **error)
 {
     const char *source = compiler->options->source ? compiler->options->source : "contract";
@@ -185,11 +206,8 @@ static bool compile_all(bb_compiler *compiler, const char *text, gsize size, GEr
     if (!root)
         return false;
     compiler->contract->root = &root->node;
-    do {
-        if (!fill_drafts(compiler, error) ||
-            (compiler->uses_dynamic && !fill_anchors(compiler, error)))
-            return false;
-    } while (compiler->done < compiler->drafts->len);
+    if (!fill_reached(compiler, error) || !fill_rest(compiler, document, error))
+        return false;
     compiler->contract->dynamic = compiler->uses_dynamic;
     if (!bb_plan_root(compiler, error))
         return false;

@@ -60,6 +60,7 @@ typedef struct bb_compiler {
     GPtrArray *resource_list; /* owns their hash tables */
     GPtrArray *drafts;        /* all of them; filled up to `done` */
     guint done;
+    guint reached; /* how many of them are reached from the root */
     guint document_count;
     bb_draft *always, *never;
     bool uses_dynamic;

@@ -339,7 +339,7 @@ static bool check_branches(const bb_compiler *compiler, GError **error)
 
 static bool check_root_only(const bb_compiler *compiler, GError **error)
 {
-    for (guint i = 0; i < compiler->drafts->len; i++) {
+    for (guint i = 0; i < compiler->reached; i++) {
         const bb_draft *draft = g_ptr_array_index(compiler->drafts, i);
         if (draft->root_only && !draft->root_member)
             return bb_document_refuse(draft->document, draft->token, error,

@@ -96,6 +96,7 @@ const Refusal refusals[] = {
     {"WireText", R"({"x-busbar-wire":"raw"})", "/x-busbar-wire", "must be an object"},
     {"DefaultBreaks", R"({"properties":{"a":{"type":"string","default":1,"x-busbar-pii":true}}})", "/properties/a/default", "breaks its own schema: expected a string, found 1"},
     {"DefaultNotCanonical", R"({"properties":{"a":{"x-busbar-lax":"integer","default":"1"}}})", "/properties/a/default", "not in its canonical form"},
+    {"UnusedDefinition", R"({"$defs":{"a":{"pattern":"("}}})", "/$defs/a/pattern", "bad regular expression"},
     {"TitleNumber", R"({"title":1})", "/title", "must be a string"},
 };
 // clang-format on
