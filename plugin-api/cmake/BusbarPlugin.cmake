@@ -29,4 +29,6 @@ function(busbar_add_plugin name)
   endif()
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now)
+  # busbar refuses a plugin that others may write, which a umask of 002 would make it.
+  add_custom_command(TARGET ${name} POST_BUILD COMMAND chmod go-w $<TARGET_FILE:${name}> VERBATIM)
 endfunction()
