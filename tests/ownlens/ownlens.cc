@@ -80,13 +80,28 @@ static bb_event_type *make(const std::string &name)
     return type;
 }
 
+namespace
+{
+struct TypeDelete {
+    void operator()(bb_event_type *type) const
+    {
+        bb_contract_unref(type->contract);
+        g_ptr_array_unref(type->handlers);
+        for (char *text : {type->full_name, type->domain, type->name, type->topic, type->group,
+                           type->plugin, type->plugin_version, type->key_template})
+            g_free(text);
+        g_free(type);
+    }
+};
+} // namespace
+
 const bb_event_type *load(const std::string &name)
 {
-    static std::map<std::string, bb_event_type *> types;
-    bb_event_type *&type = types[name];
+    static std::map<std::string, std::unique_ptr<bb_event_type, TypeDelete>> types;
+    auto &type = types[name];
     if (!type)
-        type = make(name);
-    return type;
+        type.reset(make(name));
+    return type.get();
 }
 
 Json parse(const std::string &text)

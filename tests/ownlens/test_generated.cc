@@ -16,15 +16,16 @@ const guint64 seed = 7;
 /* Text of an event from a generator that is kept. */
 std::string generate(const std::string &name, guint64 index, gboolean bad)
 {
-    static std::map<std::string, bb_generator *> generators;
-    bb_generator *&generator = generators[name];
-    if (!generator) {
+    static std::map<std::string, std::unique_ptr<bb_generator, void (*)(bb_generator *)>> kept;
+    auto found = kept.find(name);
+    if (found == kept.end()) {
         gsize size = 0;
         const char *contract = bb_contract_text(load(name)->contract, &size);
-        generator = bb_generator_new(contract, size, seed, 0, nullptr);
+        bb_generator *made = bb_generator_new(contract, size, seed, 0, nullptr);
+        found = kept.emplace(name, decltype(kept)::mapped_type(made, bb_generator_free)).first;
     }
     GString *text = g_string_new(nullptr);
-    bb_generator_event(generator, index, bad, text);
+    bb_generator_event(found->second.get(), index, bad, text);
     std::string copy(text->str, text->len);
     g_string_free(text, TRUE);
     return copy;
