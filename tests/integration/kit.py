@@ -219,18 +219,25 @@ def consume(bootstrap, topic, timeout=60):
                             timeout=timeout, env=without_preload(), stdin=subprocess.DEVNULL)
     if result.returncode != 0:
         raise AssertionError(f"kcat: {result.stderr.decode()}")
-    records, rest = [], result.stdout
-    while rest:
-        numbers, _, rest = rest.partition(b"\n")
-        partition, offset, key_size, size, timestamp = map(int, numbers.split())
-        headers, _, rest = rest.partition(b"\n")
-        key = None if key_size < 0 else rest[:key_size]
-        rest = rest[max(key_size, 0):]
-        value, rest = (None, rest) if size < 0 else (rest[:size], rest[size:])
-        records.append({"topic": topic, "partition": partition, "offset": offset, "timestamp": timestamp, "key": key,
-                        "headers": dict(part.split("=", 1) for part in headers.decode().split(",") if "=" in part),
-                        "value": value})
-        rest = rest[1:]
+    data, at, records = result.stdout, 0, []
+
+    def until_newline():
+        nonlocal at
+        begin, at = at, data.index(b"\n", at) + 1
+        return data[begin:at - 1]
+
+    def take(size):
+        nonlocal at
+        begin, at = at, at + max(size, 0)
+        return None if size < 0 else data[begin:at]
+
+    while at < len(data):
+        partition, offset, key_size, size, timestamp = map(int, until_newline().split())
+        headers = until_newline().decode()
+        records.append({"topic": topic, "partition": partition, "offset": offset, "timestamp": timestamp,
+                        "headers": dict(part.split("=", 1) for part in headers.split(",") if "=" in part),
+                        "key": take(key_size), "value": take(size)})
+        at += 1
     return sorted(records, key=lambda record: (record["partition"], record["offset"]))
 
 
