@@ -222,6 +222,8 @@ static bool translate_plain(reader *in, GError **error)
 GString *bb_ecma_translate(const char *text, gsize size, GError **error)
 {
     g_autoptr(GString) out = g_string_sized_new(size + 16);
+    if (size == 0)
+        text = ""; /* it may be NULL */
     reader in = {text, text, text + size, out, false};
     while (in.at < in.end) {
         bool done = false;
