@@ -28,7 +28,9 @@ static const GOptionEntry options[] = {
      "Give up when Kafka has not answered for this long at the start (default: never; with --once "
      "30s)",
      "DURATION"},
-    {"json", 'j', 0, G_OPTION_ARG_NONE, &option_json, "The summary as one JSON object", NULL},
+    {"json", 'j', 0, G_OPTION_ARG_NONE, &option_json,
+     "The summary as one JSON object on standard output (default: a table on standard error)",
+     NULL},
     {"progress", 0, 0, G_OPTION_ARG_NONE, &option_progress,
      "A line of progress every 5 seconds when standard error is no terminal", NULL},
     {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
@@ -158,7 +160,8 @@ static int consume(const bb_session *session, GPtrArray *types, const bb_run_opt
     wait_for_end(runner, view, signals);
     gboolean good = bb_runner_join(runner, &error);
     bb_run_view_end(view);
-    bb_run_view_summary(view, option_json, stdout);
+    /* as text it is for the reader of the log: standard output may be a handler's */
+    bb_run_view_summary(view, option_json, option_json ? stdout : stderr);
     if (!good)
         return bb_app_fail(g_steal_pointer(&error));
     return BB_EXIT_DONE;

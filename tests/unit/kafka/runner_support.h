@@ -232,8 +232,8 @@ class RunnerUnderTest
     {
         const_cast<bb_settings *>(settings_.get())->drain_ms = 10000;
         /* the embedded broker lets a group wait for members that have left until this is over */
-        settings_.add("session.timeout.ms", "6000");
-        settings_.add("heartbeat.interval.ms", "500");
+        settings_.add("session.timeout.ms", "3000");
+        settings_.add("heartbeat.interval.ms", "300");
         GPtrArray *list = g_ptr_array_new();
         for (const bb_event_type *type : types)
             g_ptr_array_add(list, const_cast<bb_event_type *>(type));
