@@ -371,6 +371,55 @@ TEST(Contract, TheShortWayGivesTheVerdictOfTheLongOne)
     EXPECT_LT(accepted, 19u * 30u - 100u);
 }
 
+TEST(Contract, ManyMembersAreFine)
+{
+    std::string schema = R"({"additionalProperties":false,"required":["m0","m99"],"properties":{)";
+    std::string event = "{", turned = "}";
+    for (int i = 0; i < 100; i++) {
+        const std::string name = "\"m" + std::to_string(i) + "\":";
+        schema += (i ? "," : "") + name + R"({"type":"integer","x-busbar-lax":"integer"})";
+        event += (i ? "," : "") + name + std::to_string(i);
+        turned = name + "\"" + std::to_string(i) + "\"" + (i ? "," : "") + turned;
+    }
+    g_autoptr(bb_contract) contract = compile(schema + "}}");
+    event += "}";
+    turned = "{" + turned;
+    std::string plain = turned;
+    for (size_t at; (at = plain.find(":\"")) != std::string::npos;) {
+        plain.erase(at + 1, 1);
+        plain.erase(plain.find('"', at), 1);
+    }
+    for (const bool slots : {true, false}) {
+        EXPECT_EQ(evaluate(contract, event, 1, slots).json, event);
+        EXPECT_TRUE(evaluate(contract, turned, 1, slots).valid);
+        EXPECT_EQ(evaluate(contract, turned, 1, slots).json, plain);
+        event.insert(1, "\"m100\":1,");
+        EXPECT_EQ(evaluate(contract, event, 1, slots).failures.at(0).pointer, "/m100");
+        event.erase(1, 9);
+    }
+}
+
+TEST(Contract, AnEventWithEditsIsJudgedByWhatItCameWith)
+{
+    g_autoptr(bb_contract) contract =
+        compile(R"({"required":["a"],"properties":{"a":{"type":"integer"},"b":true}})");
+    const std::string text = R"({"a":1})";
+    g_autoptr(bb_parser) parser = bb_parser_new(nullptr);
+    g_autoptr(bb_arena) arena = bb_arena_new(0);
+    g_autoptr(bb_evaluator) evaluator = bb_evaluator_new();
+    bb_tape tape;
+    bb_parse_error wrong;
+    uint32_t count = 0;
+    const bb_slot_name *slots = bb_contract_slots(contract, &count);
+    busbar_event event;
+    ASSERT_TRUE(bb_parse(parser, text.data(), text.size(), &tape, &wrong));
+    bb_event_init(&event, arena, text.data(), text.size(), &tape, slots, count);
+    bb_event_set_slot(&event, 0, busbar_text("\"x\""));
+    bb_event_set_slot(&event, 1, busbar_text("2"));
+    EXPECT_TRUE(bb_contract_evaluate(contract, evaluator, &event));
+    bb_event_release(&event);
+}
+
 TEST(Contract, NumbersAreComparedExactly)
 {
     struct {
