@@ -5,12 +5,16 @@
 
 #include "app/command.h"
 #include "app/session.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "kafka/client.h"
 #include "kafka/topics.h"
 
 #define START_TIMEOUT_MS 30000
 #define REQUEST_TIMEOUT_MS 30000
+/* How long a new topic may take to show, and the pause between two looks. */
+#define SHOW_MS 5000
+#define SHOW_PAUSE_MS 50
 
 static gint option_partitions = -1;
 static gint option_replication = -1;
@@ -159,13 +163,42 @@ static guint make_missing(rd_kafka_t *client, const GArray *needs, const GPtrArr
     return failed;
 }
 
+/* How many of `made` do not show yet. */
+static guint hidden(const GPtrArray *states, const GPtrArray *made)
+{
+    guint count = 0;
+    for (guint i = 0; i < states->len; i++) {
+        const bb_topic_state *state = g_ptr_array_index(states, i);
+        count += state->partitions == 0 && g_ptr_array_find_with_equal_func(
+                                               (GPtrArray *)made, state->name, g_str_equal, NULL)
+                     ? 1
+                     : 0;
+    }
+    return count;
+}
+
+/* The states once all of `made` show: a broker tells of a new topic a moment after it was made. */
+static GPtrArray *describe_made(rd_kafka_t *client, const GArray *needs, const GPtrArray *made,
+                                GError **error)
+{
+    gint64 end = bb_clock_monotonic_ms() + SHOW_MS;
+    for (;;) {
+        GPtrArray *states = describe(client, needs, error);
+        if (!states || hidden(states, made) == 0 || bb_clock_monotonic_ms() >= end ||
+            g_atomic_int_get(&stopping))
+            return states;
+        g_ptr_array_unref(states);
+        g_usleep(SHOW_PAUSE_MS * 1000);
+    }
+}
+
 static int apply(rd_kafka_t *client, const GArray *needs, const GPtrArray *states)
 {
     GError *error = NULL;
     guint missing = 0, different = 0;
     g_autoptr(GPtrArray) made = g_ptr_array_new();
     guint failed = make_missing(client, needs, states, made);
-    g_autoptr(GPtrArray) after = describe(client, needs, &error);
+    g_autoptr(GPtrArray) after = describe_made(client, needs, made, &error);
     if (!after)
         return bb_app_fail(error);
     for (guint i = 0; i < needs->len; i++) {
