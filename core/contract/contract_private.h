@@ -143,6 +143,7 @@ struct bb_node {
     /* The short way: a value that surely fits needs no walk through the rules (plan_quick.c). */
     uint8_t quick_types; /* bits of token types that fit as they are */
     uint8_t quick;       /* what to look at in a string or number; 0: take the long way */
+    bool quick_uuid;     /* a canonical UUID fits as it is */
     int64_t quick_minimum, quick_maximum;
     const bb_constants *constants; /* enum */
     const bb_constants *constant;  /* const */

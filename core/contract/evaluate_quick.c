@@ -55,9 +55,6 @@ static bool quick_lax(bb_evaluator *evaluator, const bb_node *node, uint32_t tok
 {
     const bb_token *at = &evaluator->tokens[token];
     size_t size = 0;
-    if (node->lax <= BB_LAX_UUID_ANY && at->size == 36 &&
-        is_canonical_uuid(evaluator->json + at->start))
-        return true;
     if (at->size + 8u > sizeof(evaluator->canonical))
         return false;
     switch (bb_canonicalize((bb_lax)node->lax, at->type, evaluator->json + at->start, at->size,
@@ -160,6 +157,9 @@ bool bb_evaluate_quick_value(bb_evaluator *evaluator, const bb_node *node, uint3
                              uint32_t slot)
 {
     const bb_token *at = &evaluator->tokens[token];
+    if (node->quick_uuid && at->type == BB_STRING && at->size == 36 &&
+        is_canonical_uuid(evaluator->json + at->start))
+        return true;
     if (at->type == BB_STRING && (node->quick & BB_QUICK_STRING))
         return quick_string(evaluator, node, token, slot);
     if (at->type == BB_NUMBER && (node->quick & BB_QUICK_INTEGER))

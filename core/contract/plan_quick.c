@@ -93,6 +93,8 @@ void bb_plan_quick(bb_node *node)
     if (node->lax)
         node->quick_types = lax_types(node, node->quick_types);
     node->quick = string_checks(node);
+    node->quick_uuid = node->quick == (BB_QUICK_STRING | BB_QUICK_LAX) &&
+                       (node->lax == BB_LAX_UUID || node->lax == BB_LAX_UUID_ANY);
     if (integer_range(node))
         node->quick |= BB_QUICK_INTEGER;
 }
