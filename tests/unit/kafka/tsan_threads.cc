@@ -168,6 +168,26 @@ EXPORT void(g_mutex_unlock)(GMutex *lock)
     real(lock);
 }
 
+/* Waiting gives the lock up and takes it again, inside of GLib. */
+EXPORT void(g_cond_wait)(GCond *cond, GMutex *lock)
+{
+    typedef void (*wait_function)(GCond *, GMutex *);
+    static wait_function real = (wait_function)dlsym(RTLD_NEXT, "g_cond_wait");
+    __tsan_release(lock);
+    real(cond, lock);
+    __tsan_acquire(lock);
+}
+
+EXPORT gboolean(g_cond_wait_until)(GCond *cond, GMutex *lock, gint64 end)
+{
+    typedef gboolean (*wait_function)(GCond *, GMutex *, gint64);
+    static wait_function real = (wait_function)dlsym(RTLD_NEXT, "g_cond_wait_until");
+    __tsan_release(lock);
+    gboolean woken = real(cond, lock, end);
+    __tsan_acquire(lock);
+    return woken;
+}
+
 } // extern "C"
 
 #endif
