@@ -1,9 +1,13 @@
 /* From the text of a schema to an immutable contract: the work list and its helpers. */
 #include "contract/compiler.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+
+enum { MAX_FILE_BYTES = 16 << 20 };
 
 void *bb_compiler_zeros(const bb_compiler *compiler, size_t size)
 {
@@ -255,21 +259,41 @@ bb_contract *bb_contract_compile(const char *text, gsize size, const bb_contract
     return compiled ? g_steal_pointer(&contract) : NULL;
 }
 
+/* The text of a file of at most MAX_FILE_BYTES; a pipe or a device may have no end. */
+static GString *read_file(const char *path, GError **error)
+{
+    FILE *file = fopen(path, "re");
+    g_autoptr(GString) text = g_string_new(NULL);
+    char piece[65536];
+    for (size_t more = 1; file && more && text->len <= MAX_FILE_BYTES;) {
+        more = fread(piece, 1, sizeof(piece), file);
+        g_string_append_len(text, piece, (gssize)more);
+    }
+    int why = !file || ferror(file) ? errno : 0;
+    if (file)
+        (void)fclose(file); /* it was only read */
+    if (why)
+        g_set_error(error, BB_ERROR, BB_ERROR_USAGE, "cannot read the contract %s: %s", path,
+                    g_strerror(why));
+    else if (text->len > MAX_FILE_BYTES)
+        g_set_error(error, BB_ERROR, BB_ERROR_USAGE,
+                    "cannot read the contract %s: it is larger than %d MiB", path,
+                    MAX_FILE_BYTES >> 20);
+    else
+        return g_steal_pointer(&text);
+    return NULL;
+}
+
 bb_contract *bb_contract_compile_file(const char *path, const bb_contract_options *options,
                                       GError **error)
 {
-    g_autofree char *text = NULL;
-    gsize size = 0;
-    g_autoptr(GError) reason = NULL;
-    if (!g_file_get_contents(path, &text, &size, &reason)) {
-        g_set_error(error, BB_ERROR, BB_ERROR_USAGE, "cannot read the contract: %s",
-                    reason->message);
+    g_autoptr(GString) text = read_file(path, error);
+    if (!text)
         return NULL;
-    }
     bb_contract_options named = {.source = path};
     if (options)
         named = *options;
     if (!named.source)
         named.source = path;
-    return bb_contract_compile(text, size, &named, error);
+    return bb_contract_compile(text->str, text->len, &named, error);
 }

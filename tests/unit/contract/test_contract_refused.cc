@@ -160,6 +160,13 @@ TEST(RefusedContract, FileThatIsMissing)
     EXPECT_NE(std::string(error->message).find("/nonexistent/contract.json"), std::string::npos);
 }
 
+TEST(RefusedContract, FileWithoutAnEnd)
+{
+    g_autoptr(GError) error = nullptr;
+    EXPECT_EQ(bb_contract_compile_file("/dev/zero", nullptr, &error), nullptr);
+    EXPECT_STREQ(error->message, "cannot read the contract /dev/zero: it is larger than 16 MiB");
+}
+
 TEST(RefusedContract, RemoteFoldersAreNotLeft)
 {
     const std::string text = R"({"$ref":"http://schemas.test/a/../../../etc/passwd"})";
