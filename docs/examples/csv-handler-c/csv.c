@@ -43,6 +43,17 @@ static void csv_close(void *data)
     free(self);
 }
 
+/* A process that was killed while it wrote may have left half a line: cut off, for its event comes
+ * again. */
+static int cut_half_line(const csv *self)
+{
+    off_t size = lseek(self->fd, 0, SEEK_END), end = size;
+    char last = 0;
+    while (end > 0 && pread(self->fd, &last, 1, end - 1) == 1 && last != '\n')
+        end--;
+    return end == size || ftruncate(self->fd, end) == 0;
+}
+
 /* `config` has passed the schema above. */
 static int32_t configure(csv *self, busbar_call *call, const json_t *config)
 {
@@ -54,8 +65,8 @@ static int32_t configure(csv *self, busbar_call *call, const json_t *config)
             return busbar_fail(call, BUSBAR_FATAL, "out of memory");
         self->column_count++;
     }
-    self->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (self->fd < 0)
+    self->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (self->fd < 0 || !cut_half_line(self))
         return busbar_unavailable(call, "%s: %s", path, strerror(errno));
     return BUSBAR_PASS;
 }
