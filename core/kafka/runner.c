@@ -119,6 +119,19 @@ static void watch(bb_runner *runner)
     bb_monitor_unlock(&runner->monitor);
 }
 
+/* Everything ends in the order in which it depends: consumers and lanes, the outbox, the clients.
+ */
+static void end_all(bb_runner *runner)
+{
+    for (guint i = 0; i < runner->consumers->len; i++)
+        bb_consumer_join(consumer_at(runner, i));
+    bb_outbox_stop(runner->outbox);
+    for (guint i = 0; i < runner->consumers->len; i++)
+        bb_consumer_reap(consumer_at(runner, i));
+}
+
+/* Done only when the lanes have ended too: whoever waits can still act when a plugin never returns.
+ */
 static void *run(void *data)
 {
     bb_runner *runner = data;
@@ -127,6 +140,7 @@ static void *run(void *data)
         for (guint i = 0; i < runner->consumers->len; i++)
             bb_consumer_start(consumer_at(runner, i));
         watch(runner);
+        end_all(runner);
     }
     g_atomic_int_set(&runner->done, 1);
     return NULL;
@@ -164,24 +178,16 @@ gboolean bb_runner_done(bb_runner *runner)
     return g_atomic_int_get(&runner->done) != 0;
 }
 
-/* Everything ends in the order in which it depends: consumers and lanes, the outbox, the clients.
- */
-static void end_all(bb_runner *runner)
+static void join(bb_runner *runner)
 {
     if (runner->started)
         (void)pthread_join(runner->thread, NULL);
     runner->started = FALSE;
-    for (guint i = 0; i < runner->consumers->len; i++)
-        bb_consumer_join(consumer_at(runner, i));
-    if (runner->outbox)
-        bb_outbox_stop(runner->outbox);
-    for (guint i = 0; i < runner->consumers->len; i++)
-        bb_consumer_reap(consumer_at(runner, i));
 }
 
 gboolean bb_runner_join(bb_runner *runner, GError **error)
 {
-    end_all(runner);
+    join(runner);
     const GError *first = runner->error;
     for (guint i = 0; !first && i < runner->consumers->len; i++)
         first = bb_consumer_error(consumer_at(runner, i));
@@ -196,7 +202,7 @@ void bb_runner_free(bb_runner *runner)
         return;
     if (runner->started)
         bb_runner_hurry(runner);
-    end_all(runner);
+    join(runner);
     g_ptr_array_unref(runner->consumers);
     bb_outbox_free(runner->outbox);
     g_queue_clear_full(&runner->lines, g_free);
