@@ -8,7 +8,6 @@
 
 #include "app/command.h"
 #include "app/demo_table.h"
-#include "app/generate.h"
 #include "app/session.h"
 #include "base/clock.h"
 #include "kafka/embedded.h"
@@ -61,6 +60,8 @@ static void demo_clear(demo *self)
     bb_runner_free(self->runner);
     bb_demo_table_free(self->table);
     bb_session_free(self->session);
+    for (guint i = 0; i < self->row_count; i++)
+        bb_generator_free(self->rows[i].generator);
     g_free(self->rows);
     g_free(self->folder);
     bb_embedded_stop();
@@ -140,7 +141,13 @@ static gboolean start(demo *self, GError **error)
     self->rows = g_new0(bb_demo_row, self->row_count);
     for (guint i = 0; i < self->row_count; i++) {
         const bb_event_type *type = bb_registry_at(registry, i);
+        gsize size;
+        const char *contract = bb_contract_text(type->contract, &size);
         self->rows[i].type = type;
+        self->rows[i].generator =
+            bb_generator_new(contract, size, (guint64)option_seed, bb_clock_wall_us(), error);
+        if (!self->rows[i].generator)
+            return FALSE;
         g_ptr_array_add(types, (gpointer)type);
         if (!bb_embedded_topic(type->topic, 4, error) ||
             !bb_embedded_topic(type->dead_letter_topic, 1, error))
@@ -163,7 +170,8 @@ static gboolean send_one(demo *self, guint64 index, GError **error)
     guint64 nth = index / self->row_count;
     guint64 every = option_bad > 0 ? (guint64)(100 / MIN(option_bad, 100)) : 0;
     gboolean bad = every && nth % every == every - 1;
-    g_autoptr(GString) text = bb_generate_event(row->type, (guint64)option_seed, nth, bad);
+    g_autoptr(GString) text = g_string_new(NULL);
+    bb_generator_event(row->generator, nth, bad, text);
     if (bad && (nth / every) % 2 == 0) {
         row->bypassed++;
         return bb_raw_send(self->raw, row->type->topic, busbar_text(NULL),

@@ -4,11 +4,13 @@
 
 #include <glib.h>
 
+#include "app/generate.h"
 #include "kafka/runner.h"
 
 /* What the demo did with one event type. */
 typedef struct bb_demo_row {
     const bb_event_type *type;
+    bb_generator *generator;
     guint64 generated; /* handed to the publisher */
     guint64 published; /* confirmed by the broker */
     guint64 rejected;  /* refused while publishing */

@@ -22,6 +22,7 @@ bb_validator *bb_validator_new_schema(const char *path, const bb_contract_option
     validator->evaluator = bb_evaluator_new();
     bb_evaluator_set_max_failures(validator->evaluator, max_failures);
     validator->parser = bb_parser_new(/* limits= */ NULL);
+    bb_parser_allow_nul(validator->parser, true); /* JSON Schema speaks of JSON, which has it */
     validator->arena = bb_arena_new(0);
     return validator;
 }

@@ -17,6 +17,7 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->in_flight_records = 10000;
     event->flush_interval_ms = 500;
     event->commit_interval_ms = 1000;
+    event->enrich = TRUE;
     event->offset_reset = g_strdup("earliest");
     event->dead_letter_create = TRUE;
     event->retry_attempts = 5;

@@ -281,7 +281,7 @@ TEST(Settings, DefaultsWithoutAnything)
     EXPECT_EQ(event->retry_attempts, 5u);
     EXPECT_EQ(event->retry_initial_ms, 100);
     EXPECT_EQ(event->retry_max_ms, 30000);
-    EXPECT_FALSE(event->enrich);
+    EXPECT_TRUE(event->enrich);
     bb_event_settings_free(event);
 }
 
