@@ -247,24 +247,42 @@ static int count_partitions(bb_consumer *consumer)
     return -1;
 }
 
+/* What to do about a topic that Kafka does not list. */
+static char *explain_missing(bb_consumer *consumer)
+{
+    const bb_event_type *type = consumer->type;
+    if (bb_topics_ask(consumer->client, type->topic, TOPIC_TIMEOUT_MS) ==
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+        return g_strdup_printf("%s: not authorised for topic %s: the user needs the ACL READ on it "
+                               "and on the group %s",
+                               type->full_name, type->topic, type->group);
+    return g_strdup_printf("%s: topic %s does not exist; `busbar topics apply` makes it",
+                           type->full_name, type->topic);
+}
+
+/* FALSE when that ends the consumer. */
+static gboolean tell_missing(bb_consumer *consumer)
+{
+    gboolean once = consumer->context->options.once;
+    if (!once && !bb_consumer_may_say(consumer))
+        return TRUE;
+    g_autofree char *text = explain_missing(consumer);
+    if (once)
+        bb_consumer_fail(consumer, BB_ERROR_KAFKA, "%s", text);
+    else
+        bb_log_warning("%s; waiting for it", text);
+    return !once;
+}
+
 /* TRUE when the topic is there, FALSE when the consumer is to end. */
 static gboolean wait_for_topic(bb_consumer *consumer)
 {
-    const bb_event_type *type = consumer->type;
     while (!is_ending(consumer)) {
         int partitions = count_partitions(consumer);
         if (partitions > 0)
             return TRUE;
-        if (partitions == 0 && consumer->context->options.once) {
-            bb_consumer_fail(consumer, BB_ERROR_KAFKA,
-                             "%s: topic %s does not exist; `busbar topics apply` makes it",
-                             type->full_name, type->topic);
+        if (partitions == 0 && !tell_missing(consumer))
             return FALSE;
-        }
-        if (partitions == 0 && bb_consumer_may_say(consumer))
-            bb_log_warning("%s: topic %s does not exist yet; waiting for it (`busbar topics "
-                           "apply` makes it)",
-                           type->full_name, type->topic);
         bb_monitor_lock(&consumer->monitor);
         if (!is_ending(consumer))
             bb_monitor_wait(&consumer->monitor, TOPIC_AGAIN_MS);
@@ -290,11 +308,8 @@ static void serve_client(bb_consumer *consumer)
 {
     int wait = consumer->has_assignment ? 0 : FULL_WAIT_MS;
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, wait);
-    if (!message)
-        return;
-    if (message->err)
-        bb_consumer_take_error(consumer, message);
-    rd_kafka_message_destroy(message); /* a record cannot come here: its queue is forwarded */
+    if (message)
+        bb_consumer_take(consumer, message); /* errors; records come from the queue of our own */
 }
 
 static gint64 tick_lanes(bb_consumer *consumer, gint64 limit_ms)

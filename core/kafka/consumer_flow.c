@@ -136,6 +136,24 @@ static gboolean take(bb_consumer *consumer, rd_kafka_message_t *message)
     return FALSE;
 }
 
+static void count_taken(bb_consumer *consumer, guint64 taken)
+{
+    bb_monitor_lock(&consumer->monitor);
+    consumer->counts.consumed += taken;
+    consumer->counts.in_flight += taken;
+    bb_monitor_unlock(&consumer->monitor);
+    bb_metric_record(consumer->metrics.consumed, (double)taken);
+}
+
+void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
+{
+    if (!take(consumer, message))
+        return;
+    count_taken(consumer, 1);
+    for (guint lane = 0; lane < consumer->workers->len; lane++)
+        hand_over(consumer, lane);
+}
+
 void bb_consumer_read(bb_consumer *consumer, int timeout_ms)
 {
     guint room = consumer->type->settings->in_flight_records;
@@ -153,11 +171,7 @@ void bb_consumer_read(bb_consumer *consumer, int timeout_ms)
         taken += take(consumer, consumer->read[i]) ? 1 : 0;
     if (!taken)
         return;
-    bb_monitor_lock(&consumer->monitor);
-    consumer->counts.consumed += taken;
-    consumer->counts.in_flight += taken;
-    bb_monitor_unlock(&consumer->monitor);
-    bb_metric_record(consumer->metrics.consumed, (double)taken);
+    count_taken(consumer, taken);
     for (guint lane = 0; lane < consumer->workers->len; lane++)
         hand_over(consumer, lane);
 }

@@ -67,6 +67,8 @@ void bb_consumer_read(bb_consumer *consumer, int timeout_ms);
 void bb_consumer_collect(bb_consumer *consumer, gint64 timeout_ms);
 /* Back-pressure, with hysteresis: TRUE when nothing is to be read. */
 gboolean bb_consumer_is_full(bb_consumer *consumer);
+/* One message, taken over: a record goes to its lane, an error is noted. */
+void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message);
 /* An error that came in place of a record. */
 void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *message);
 

@@ -37,14 +37,20 @@ void bb_partitions_assign(bb_partitions *partitions, gint32 partition)
     if ((guint)partition >= before)
         g_array_set_size(partitions->states, (guint)partition + 1);
     for (guint i = before; i < partitions->states->len; i++)
-        *at(partitions, i) = (bb_partition){FALSE, NULL, -1, -1, -1, -1, FALSE};
+        *at(partitions, i) = (bb_partition){.committed = -1, .position = -1, .low = -1, .end = -1};
     bb_partition *state = at(partitions, (guint)partition);
     if (!state->assigned)
         partitions->assigned++;
     bb_offsets_free(state->offsets);
+    gint64 epoch = ++partitions->epoch;
     /* `low` and `end` stay: they are of the start of the process */
-    *state = (bb_partition){
-        TRUE, bb_offsets_new(++partitions->epoch, -1), -1, -1, state->low, state->end, FALSE};
+    *state = (bb_partition){.assigned = TRUE,
+                            .offsets = bb_offsets_new(epoch, -1),
+                            .first_epoch = epoch,
+                            .committed = -1,
+                            .position = -1,
+                            .low = state->low,
+                            .end = state->end};
 }
 
 void bb_partitions_revoke(bb_partitions *partitions, gint32 partition)
@@ -87,6 +93,7 @@ gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 of
     if (!state)
         return -1;
     if (G_UNLIKELY(!bb_offsets_read(state->offsets, offset))) {
+        state->older += bb_offsets_in_flight(state->offsets);
         bb_offsets_free(state->offsets);
         state->offsets = bb_offsets_new(++partitions->epoch, -1);
         state->committed = -1;
@@ -100,7 +107,14 @@ gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint6
                               gint64 offset)
 {
     bb_partition *state = bb_partitions_get(partitions, partition);
-    return state && bb_offsets_finish(state->offsets, epoch, offset);
+    if (!state)
+        return FALSE;
+    if (epoch == bb_offsets_epoch(state->offsets))
+        return bb_offsets_finish(state->offsets, epoch, offset);
+    if (epoch < state->first_epoch || !state->older)
+        return FALSE;
+    state->older--; /* each record is finished once */
+    return TRUE;
 }
 
 rd_kafka_topic_partition_list_t *bb_partitions_to_commit(bb_partitions *partitions)
@@ -108,7 +122,8 @@ rd_kafka_topic_partition_list_t *bb_partitions_to_commit(bb_partitions *partitio
     rd_kafka_topic_partition_list_t *list = NULL;
     for (guint i = 0; i < partitions->states->len; i++) {
         bb_partition *state = at(partitions, i);
-        gint64 frontier = state->assigned ? bb_offsets_frontier(state->offsets) : -1;
+        gint64 frontier =
+            state->assigned && !state->older ? bb_offsets_frontier(state->offsets) : -1;
         if (frontier < 0 || frontier == state->committed)
             continue;
         if (!list)

@@ -9,6 +9,8 @@
 typedef struct bb_partition {
     gboolean assigned;
     bb_offsets *offsets; /* of the current epoch; NULL when not assigned */
+    gint64 first_epoch;  /* of the assignment */
+    guint64 older;       /* records in flight of earlier epochs of the assignment */
     gint64 committed;    /* what was sent to be committed last; -1: nothing */
     gint64 position;     /* behind the last record that was read or the last end that was met; -1 */
     gint64 low, end;     /* found at the start, with `once`; -1: not yet */
@@ -33,7 +35,8 @@ bb_partition *bb_partitions_get(const bb_partitions *partitions, gint32 partitio
 guint bb_partitions_assigned(const bb_partitions *partitions);
 
 /* Notes that a record was read and returns its epoch; -1 when the partition is not assigned. An
- * offset that goes back (the topic was made anew or its log was cut) begins a new epoch. */
+ * offset that goes back (the topic was made anew, its log was cut, or records come twice) begins a
+ * new epoch; nothing is committed then until what was read before has been finished. */
 gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 offset);
 /* FALSE when it came too late. */
 gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint64 epoch,
