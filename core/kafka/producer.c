@@ -231,11 +231,21 @@ static rd_kafka_resp_err_t produce_with_headers(bb_producer *producer, rd_kafka_
                                                 const bb_outgoing *record,
                                                 rd_kafka_headers_t *headers)
 {
-    return rd_kafka_producev(
-        producer->client, RD_KAFKA_V_RKT(handle), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(record->key.data, record->key.size),
-        RD_KAFKA_V_VALUE((void *)record->value.data, record->value.size),
-        RD_KAFKA_V_OPAQUE(record->opaque), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = handle},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY,
+         .u.mem = {.ptr = (void *)record->key.data, .size = record->key.size}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {.ptr = (void *)record->value.data, .size = record->value.size}},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = record->opaque},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(producer->client, parts, G_N_ELEMENTS(parts));
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error); /* 0 for NULL */
+    if (error)
+        rd_kafka_error_destroy(error);
+    return code;
 }
 
 static rd_kafka_resp_err_t produce(bb_producer *producer, guint topic, const bb_outgoing *record)
