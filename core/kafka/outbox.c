@@ -133,6 +133,8 @@ static rd_kafka_t *make_client(bb_outbox *outbox, GError **error)
                                            "murmur2_random",
                                            "message.timeout.ms",
                                            "0",
+                                           "topic.metadata.propagation.max.ms",
+                                           "5000",
                                            "queue.buffering.max.kbytes",
                                            "65536",
                                            "message.max.bytes",

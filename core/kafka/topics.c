@@ -92,7 +92,7 @@ static rd_kafka_resp_err_t ask(rd_kafka_t *client, rd_kafka_NewTopic_t *topic, i
     return code;
 }
 
-static rd_kafka_resp_err_t ask_for_topic(rd_kafka_t *client, const char *name, int timeout_ms)
+rd_kafka_resp_err_t bb_topics_ask(rd_kafka_t *client, const char *name, int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
@@ -100,7 +100,9 @@ static rd_kafka_resp_err_t ask_for_topic(rd_kafka_t *client, const char *name, i
         return rd_kafka_last_error();
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, topic, &metadata, timeout_ms);
     if (!code && (metadata->topic_cnt < 1 || metadata->topics[0].partition_cnt < 1))
-        code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+        code = metadata->topic_cnt > 0 && metadata->topics[0].err
+                   ? metadata->topics[0].err
+                   : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
     rd_kafka_topic_destroy(topic);
@@ -129,7 +131,7 @@ static gboolean create_on_demand(const char *address, const char *name, int part
     rd_kafka_t *client = conf ? bb_kafka_new(RD_KAFKA_PRODUCER, conf, error) : NULL;
     if (!client)
         return FALSE;
-    rd_kafka_resp_err_t code = ask_for_topic(client, name, timeout_ms);
+    rd_kafka_resp_err_t code = bb_topics_ask(client, name, timeout_ms);
     rd_kafka_destroy(client);
     if (code) {
         g_set_error(error, BB_ERROR, BB_ERROR_KAFKA, "topic %s cannot be made: %s", name,
