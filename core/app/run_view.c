@@ -1,6 +1,8 @@
 /* The table of a run. */
 #include "app/run_view.h"
 
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "app/command.h"
@@ -97,36 +99,35 @@ static bb_run_counts sum_up(const bb_run_view *view)
     return sum;
 }
 
-static void append_row(GString *out, const char *name, const bb_run_counts *counts, gboolean lag)
+/* The columns that matter most come first: a narrow window shows no more than those. */
+static void append_row(GString *out, const char *name, const bb_run_counts *counts, gboolean live)
 {
-    g_string_append_printf(out, "  %-34s", name);
+    g_string_append_printf(out, "  %-27s", name);
     const guint64 columns[] = {counts->consumed, counts->handled, counts->dropped,
-                               counts->dead_lettered, counts->retries};
+                               counts->dead_lettered};
     for (gsize i = 0; i < G_N_ELEMENTS(columns); i++)
-        g_string_append_printf(out, " %11" G_GUINT64_FORMAT, columns[i]);
-    if (!lag)
-        g_string_append_c(out, '\n');
-    else if (counts->lag < 0)
-        g_string_append_printf(out, " %9" G_GUINT64_FORMAT " %9s\n", counts->in_flight, "-");
-    else
-        g_string_append_printf(out, " %9" G_GUINT64_FORMAT " %9" G_GINT64_FORMAT "\n",
-                               counts->in_flight, counts->lag);
+        g_string_append_printf(out, " %8" G_GUINT64_FORMAT, columns[i]);
+    if (live && counts->lag < 0)
+        g_string_append_printf(out, " %8s %9" G_GUINT64_FORMAT, "-", counts->in_flight);
+    else if (live)
+        g_string_append_printf(out, " %8" G_GINT64_FORMAT " %9" G_GUINT64_FORMAT, counts->lag,
+                               counts->in_flight);
+    g_string_append_printf(out, " %8" G_GUINT64_FORMAT "\n", counts->retries);
 }
 
-static void append_table(const bb_run_view *view, GString *out, gboolean lag, gboolean color)
+static void append_table(const bb_run_view *view, GString *out, gboolean live, gboolean color)
 {
-    g_string_append_printf(out, "%s  %-34s %11s %11s %11s %11s %11s", color ? "\033[1m" : "",
-                           "event type", "consumed", "handled", "dropped", "dead letter",
-                           "retries");
-    if (lag)
-        g_string_append_printf(out, " %9s %9s", "in flight", "lag");
-    g_string_append_printf(out, "%s\n", color ? "\033[0m" : "");
+    g_string_append_printf(out, "%s  %-27s %8s %8s %8s %8s", color ? "\033[1m" : "", "event type",
+                           "consumed", "handled", "dropped", "dead");
+    if (live)
+        g_string_append_printf(out, " %8s %9s", "lag", "in flight");
+    g_string_append_printf(out, " %8s%s\n", "retries", color ? "\033[0m" : "");
     for (guint i = 0; i < view->types->len; i++) {
         bb_run_counts counts = bb_runner_counts(view->runner, type_at(view, i));
-        append_row(out, type_at(view, i)->full_name, &counts, lag);
+        append_row(out, type_at(view, i)->full_name, &counts, live);
     }
     bb_run_counts sum = sum_up(view);
-    append_row(out, "all", &sum, lag);
+    append_row(out, "all", &sum, live);
 }
 
 static void update_rate(bb_run_view *view, const bb_run_counts *sum, gint64 now_ms)
@@ -139,6 +140,27 @@ static void update_rate(bb_run_view *view, const bb_run_counts *sum, gint64 now_
     view->rate_ms = now_ms;
 }
 
+/* Cuts the table to the window: a line that wraps or scrolls away could not be taken back. Returns
+ * the number of its lines. */
+static guint fit(GString *table)
+{
+    struct winsize window = {.ws_row = 24, .ws_col = 80};
+    (void)ioctl(STDERR_FILENO, TIOCGWINSZ, &window); /* else the usual size */
+    g_auto(GStrv) lines = g_strsplit(table->str, "\n", -1);
+    guint count = g_strv_length(lines) - 1; /* the last is empty */
+    guint rows = window.ws_row ? window.ws_row : 24;
+    gsize columns = window.ws_col ? window.ws_col : 80;
+    guint skip = count >= rows ? count - rows + 1 : 0;
+    g_string_truncate(table, 0);
+    for (guint i = skip; i < count; i++) {
+        gboolean bold = lines[i][0] == '\033';
+        gsize limit = columns + (bold ? 4 : 0); /* bytes that take no place */
+        g_string_append_len(table, lines[i], (gssize)MIN(strlen(lines[i]), limit));
+        g_string_append(table, bold ? "\033[0m\n" : "\n");
+    }
+    return count - skip;
+}
+
 static void draw(bb_run_view *view)
 {
     bb_monitor_lock(&view->monitor);
@@ -146,7 +168,7 @@ static void draw(bb_run_view *view)
     g_string_truncate(view->table, 0);
     append_table(view, view->table, TRUE, view->color);
     g_string_append_printf(view->table, "  %.0f records/s; Ctrl-C drains and ends\n", view->rate);
-    view->lines = view->types->len + 3;
+    view->lines = fit(view->table);
     (void)fputs(view->table->str, stderr);
     (void)fflush(stderr); /* a table that nobody can see is no failure */
     bb_monitor_unlock(&view->monitor);

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """`busbar run` on the embedded broker: what it handles, what it refuses, how it ends."""
+import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -149,9 +153,10 @@ class Run(unittest.TestCase):
                 result = self.run_busbar(*arguments, expect=2)
                 self.assertIn(word, result.stderr.decode())
 
-    def test_the_table_on_a_terminal(self):
-        self.publish(EVENT, kit.generated(EVENT, 30))
+    def on_terminal(self, rows, columns):
+        """What a run shows on a terminal of that size until 30 events are handled."""
         master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         process = self.start("--only", EVENT, stderr=slave)
         os.close(slave)
         self.addCleanup(os.close, master)
@@ -168,9 +173,25 @@ class Run(unittest.TestCase):
                 process.send_signal(signal.SIGINT)
                 stopped = True
         self.assertEqual(process.wait(30), 0)
-        text = seen.decode()
-        for word in ("event type", "in flight", EVENT, "records/s", "It balances."):
+        return seen.decode()
+
+    def test_the_table_on_a_terminal(self):
+        self.publish(EVENT, kit.generated(EVENT, 30))
+        text = self.on_terminal(30, 120)
+        for word in ("event type", "in flight", "retries", EVENT, "records/s", "It balances."):
             self.assertIn(word, text)
+        self.assertIn("\x1b[4A", text)
+
+    def test_the_table_in_a_small_window(self):
+        self.publish(EVENT, kit.generated(EVENT, 30))
+        text = self.on_terminal(4, 50)
+        self.assertIn("\x1b[3A", text)
+        self.assertNotIn("\x1b[4A", text)
+        plain = re.sub(r"\x1b\[[0-9]*[A-Za-z]", "", text)
+        table = [line for line in plain.splitlines() if line.startswith("  ")]
+        live = table[:-3]  # the summary behind it is not cut
+        self.assertTrue(live)
+        self.assertEqual([line for line in live if len(line) > 50], [])
 
 
 if __name__ == "__main__":
