@@ -37,18 +37,23 @@ bb_raw *bb_raw_new(const bb_settings *settings, GError **error)
 gboolean bb_raw_send(bb_raw *raw, const char *topic, busbar_bytes key, busbar_bytes value,
                      GError **error)
 {
+    const rd_kafka_vu_t parts[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.data, key.size}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value.data, value.size}},
+    };
     for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_producev(
-            raw->client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(key.data, key.size), RD_KAFKA_V_VALUE((void *)value.data, value.size),
-            RD_KAFKA_V_END);
-        if (!code)
+        rd_kafka_error_t *problem = rd_kafka_produceva(raw->client, parts, G_N_ELEMENTS(parts));
+        if (!problem)
             return TRUE;
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        gboolean full = rd_kafka_error_code(problem) == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+        if (!full)
             g_set_error(error, BB_ERROR, BB_ERROR_KAFKA, "topic %s: %s", topic,
-                        rd_kafka_err2str(code));
+                        rd_kafka_error_string(problem));
+        rd_kafka_error_destroy(problem);
+        if (!full)
             return FALSE;
-        }
         (void)rd_kafka_poll(raw->client, 100);
     }
 }
