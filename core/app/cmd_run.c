@@ -61,8 +61,8 @@ static GPtrArray *choose_types(const bb_session *session, int *ret_exit)
         }
     }
     if (!types->len) {
-        bb_app_error("there is nothing to run: no event type is enabled (`busbar check` shows "
-                     "what is configured)");
+        bb_app_error("there is nothing to run: %s (`busbar check` shows what is configured)",
+                     option_only ? "--only names no event type" : "no event type is enabled");
         *ret_exit = BB_EXIT_USAGE;
         return NULL;
     }

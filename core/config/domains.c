@@ -42,7 +42,10 @@ static void check_schema_file(const domain_builder *builder, const bb_node *node
 {
     const bb_node *schema = bb_node_get(node, "schema");
     if (schema && event->schema && !g_file_test(event->schema, G_FILE_TEST_IS_REGULAR))
-        bb_problem_add(builder->problems, &schema->place, NULL, "`schema`: no such file: %s",
+        bb_problem_add(builder->problems, &schema->place, NULL,
+                       g_file_test(event->schema, G_FILE_TEST_EXISTS)
+                           ? "`schema`: not a file: %s"
+                           : "`schema`: no such file: %s",
                        event->schema);
 }
 

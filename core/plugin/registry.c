@@ -233,6 +233,18 @@ const bb_event_type *bb_registry_at(const bb_registry *registry, guint index)
     return registry->types->pdata[index];
 }
 
+/* "user_event" stands for "customer.user_event" when somebody forgets the domain; else the nearest
+ * name. */
+static char *hint_for_event(const char *wanted, GPtrArray *names)
+{
+    for (guint i = 0; i < names->len; i++) {
+        const char *dot = strchr(names->pdata[i], '.');
+        if (dot && strcmp(dot + 1, wanted) == 0)
+            return g_strdup_printf(" (did you mean '%s'?)", (const char *)names->pdata[i]);
+    }
+    return bb_registry_hint(wanted, names);
+}
+
 const bb_event_type *bb_registry_find(const bb_registry *registry, const char *full_name,
                                       GError **error)
 {
@@ -243,7 +255,7 @@ const bb_event_type *bb_registry_find(const bb_registry *registry, const char *f
             return type;
         g_ptr_array_add(names, type->full_name);
     }
-    g_autofree char *hint = bb_registry_hint(full_name, names);
+    g_autofree char *hint = hint_for_event(full_name, names);
     g_autofree char *known = bb_registry_join(names);
     g_set_error(error, BB_ERROR, BB_ERROR_USAGE,
                 "there is no enabled event type '%s'%s; there are: %s", full_name, hint,

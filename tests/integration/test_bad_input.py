@@ -148,11 +148,17 @@ class Lines(unittest.TestCase):
 class Names(unittest.TestCase):
     def test_unknown_events_in_every_command(self):
         for command in (("publish",), ("validate",), ("generate",), ("run", "--only")):
-            for wrong, nearest in (("customer.user_evnt", EVENT), ("custmer.session", "customer.session")):
+            for wrong, nearest in (("customer.user_evnt", EVENT), ("custmer.session", "customer.session"),
+                                   ("user_event", EVENT)):
                 with self.subTest(command, wrong=wrong):
                     result = kit.busbar(*command, wrong, "--config", CONFIG)
                     self.assertEqual((result.returncode, result.stdout), (2, b""))
                     self.assertIn(f"'{wrong}' (did you mean '{nearest}'?)", result.stderr.decode())
+
+    def test_no_event_at_all(self):
+        result = kit.busbar("run", "--only", "", "--config", CONFIG)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn(b"--only names no event type", result.stderr)
 
     def test_event_of_a_domain_that_is_off(self):
         result = kit.busbar("publish", EVENT, "--config", CONFIG, "--set", "domains.customer=false")
@@ -228,7 +234,7 @@ class Files(unittest.TestCase):
             return self.write("busbar.yaml", f"domains: {{ a: {{ events: {{ b: {{ schema: {schema} }} }} }} }}\n".encode())
 
         place = "busbar.yaml:1:"
-        for schema, code, text in (("none.json", 2, "no such file"), (self.folder, 2, self.folder), (self.garbage, 4, "garbage:1:1"),
+        for schema, code, text in (("none.json", 2, "no such file"), (self.folder, 2, "not a file: " + self.folder), (self.garbage, 4, "garbage:1:1"),
                                    (self.write("type.json", b'{"type":"objekt"}'), 4, "type.json"),
                                    (self.write("pattern.json", b'{"pattern":"("}'), 4, "pattern.json")):
             self.expect(code, text, "check", "--config", config(schema))
@@ -266,7 +272,7 @@ WRONG = {
 }
 
 
-@unittest.skipUnless(os.path.isdir(FIXTURES), f"no fixtures in {FIXTURES}; build the target test_plugins")
+@unittest.skipUnless(os.path.exists(os.path.join(FIXTURES, "fixture_good.so")), f"no fixtures in {FIXTURES}; build the target test_plugins")
 class Plugins(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
