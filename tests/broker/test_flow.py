@@ -87,7 +87,7 @@ class Flow(unittest.TestCase):
         return examples + made + forms
 
     def test_1_ten_event_types(self):
-        """First, on empty topics: every field of every event, on the wire and behind the handler, is what the facts of the contracts say."""
+        """First, on empty topics: every field of every event is what the facts of the contracts say."""
         config = self.ownlens()
         self.busbar(config, "topics", "apply", "--partitions", str(PARTITIONS))
         given, start = {}, now()
@@ -153,8 +153,10 @@ class Flow(unittest.TestCase):
         self.assertEqual(self.plates(self.archived("parking-raw")), list(range(50)))
 
     def test_kafka_and_stdout_handlers(self):
-        config = self.parking("forwarded", use="copy, print", handlers="handlers:\n  copy: {{ plugin: kafka, topic: \"{{topic}}-copy\" }}\n"
-                                                                       "  print: {{ plugin: stdout }}\n")
+        config = self.parking("forwarded", use="copy, print", handlers="""handlers:
+  copy: {{ plugin: kafka, topic: "{{topic}}-copy" }}
+  print: {{ plugin: stdout }}
+""")
         self.kafka.topic("forwarded-copy", PARTITIONS)
         self.publish(config, "parking.entered", self.cars(200))
         printed = self.busbar(config, "run", "--once").stdout.splitlines()
@@ -170,7 +172,8 @@ class Flow(unittest.TestCase):
         plate = b'{"garage":"north-1","plate":"7","x":"%s"}'
         limit = 1048588  # Kafka's default for a whole batch
         bad = [
-            ("malformed", "parse", b"key", b'{"garage":', [("trace", b"\x00\xff=,\n"), ("trace", b"twice"), ("empty", b""), ("null", None)]),
+            ("malformed", "parse", b"key", b'{"garage":',
+             [("trace", b"\x00\xff=,\n"), ("trace", b"twice"), ("empty", b""), ("null", None)]),
             ("pattern", "validate", b"\xff\x00", b'{"garage":"North","plate":"1"}', []),
             ("required", "validate", None, b"{}", [("busbar.reason", b"of someone else")]),
             ("empty", "parse", b"k", b"", []),

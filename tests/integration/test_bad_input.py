@@ -117,11 +117,11 @@ class Lines(unittest.TestCase):
 
     def test_wrong_values(self):
         cases = refused()
-        for (name, (_, pointer, keyword)), *said in zip(cases.items(), *self.outcomes([c[0] for c in cases.values()]), strict=True):
+        lines = [line for line, _, _ in cases.values()]
+        for (name, (_, pointer, keyword)), *said in zip(cases.items(), *self.outcomes(lines), strict=True):
             for error in said:
                 with self.subTest(name, error=error):
-                    self.assertEqual(error["pointer"].removesuffix("/user_id") if keyword == "required" else error["pointer"],
-                                     pointer if keyword != "required" else error["pointer"].removesuffix("/user_id"))
+                    self.assertEqual(error["pointer"], pointer)
                     self.assertIn(error["keyword"], (keyword,) if keyword else ("type", "x-busbar-lax", "enum"))
                     self.assertLess(len(error["message"]), 500)
 
@@ -234,8 +234,8 @@ class Files(unittest.TestCase):
             return self.write("busbar.yaml", f"domains: {{ a: {{ events: {{ b: {{ schema: {schema} }} }} }} }}\n".encode())
 
         place = "busbar.yaml:1:"
-        for schema, code, text in (("none.json", 2, "no such file"), (self.folder, 2, "not a file: " + self.folder), (self.garbage, 4, "garbage:1:1"),
-                                   (self.write("type.json", b'{"type":"objekt"}'), 4, "type.json"),
+        for schema, code, text in (("none.json", 2, "no such file"), (self.folder, 2, "not a file: " + self.folder),
+                                   (self.garbage, 4, "garbage:1:1"), (self.write("type.json", b'{"type":"objekt"}'), 4, "type.json"),
                                    (self.write("pattern.json", b'{"pattern":"("}'), 4, "pattern.json")):
             self.expect(code, text, "check", "--config", config(schema))
             self.expect(code, place, "check", "--config", config(schema))
@@ -272,7 +272,8 @@ WRONG = {
 }
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(FIXTURES, "fixture_good.so")), f"no fixtures in {FIXTURES}; build the target test_plugins")
+@unittest.skipUnless(os.path.exists(os.path.join(FIXTURES, "fixture_good.so")),
+                     f"no fixtures in {FIXTURES}; build the target test_plugins")
 class Plugins(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp()
@@ -373,7 +374,8 @@ class Plugins(unittest.TestCase):
         domain = os.path.join(FIXTURES, "fixture_good.so")
         name = os.path.join(self.folder, "busbar.yaml")
         with open(name, "w") as out:
-            out.write(f"domains: {{ fixture_good: {{ plugin: {domain}, handlers: [x] }} }}\nhandlers: {{ x: {{ plugin: {domain} }} }}\n")
+            out.write(f"domains: {{ fixture_good: {{ plugin: {domain}, handlers: [x] }} }}\n"
+                      f"handlers: {{ x: {{ plugin: {domain} }} }}\n")
         result = kit.busbar("check", "--config", name)
         self.assertEqual(result.returncode, 4, result.stdout + result.stderr)
         self.assertIn(b"busbar.yaml:2:", result.stdout + result.stderr)
