@@ -13,8 +13,6 @@
 
 #include <glib.h>
 
-#define BB_ADMIN_LISTEN "127.0.0.1:9464"
-
 typedef struct bb_admin bb_admin;
 
 /* Where the answers come from. All are called on the admin's thread. */

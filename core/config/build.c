@@ -55,6 +55,17 @@ static void build_log(bb_settings *settings, const bb_node *log)
     settings->log_json = format == 1;
 }
 
+/* The section switches the port on; several processes of one machine cannot share one. */
+static void build_admin(bb_settings *settings, const bb_node *admin)
+{
+    gboolean enabled = admin != NULL;
+    bb_read_flag(admin, "enabled", &enabled);
+    if (!enabled)
+        return;
+    settings->admin_listen = g_strdup("127.0.0.1:9464");
+    bb_read_text(admin, "listen", &settings->admin_listen);
+}
+
 void bb_build(bb_settings *settings, const bb_node *root, GPtrArray *problems)
 {
     settings->bootstrap = g_strdup("localhost:9092");
@@ -63,5 +74,6 @@ void bb_build(bb_settings *settings, const bb_node *root, GPtrArray *problems)
     build_plugin_path(settings, bb_node_find(root, "plugins", "path", NULL), problems);
     build_log(settings, bb_node_get(root, "log"));
     bb_read_duration(root, "drain", &settings->drain_ms, problems);
+    build_admin(settings, bb_node_get(root, "admin"));
     bb_build_domains(settings, root, problems);
 }

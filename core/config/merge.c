@@ -66,6 +66,9 @@ void bb_normalise(bb_node *root)
     bb_node *defaults = bb_node_get(root, "defaults");
     if (defaults)
         fill_sections(defaults);
+    bb_node *admin = bb_node_get(root, "admin");
+    if (admin)
+        lengthen(admin);
     bb_node *domains = bb_node_get(root, "domains");
     for (guint i = 0; domains && domains->kind == BB_NODE_MAP && i < domains->children->len; i++)
         normalise_domain(g_ptr_array_index(domains->children, i));

@@ -93,9 +93,10 @@ typedef struct bb_settings {
     GPtrArray *handlers;    /* bb_handler_settings * */
     gint log_level;
     gboolean log_json;
-    gint64 drain_ms; /* bound of the drain at the end */
-    json_t *tree;    /* merged file with secrets masked, for `check --json` */
-    gpointer places; /* JSON pointer -> bb_setting_place; see bb_settings_place */
+    gint64 drain_ms;    /* bound of the drain at the end */
+    char *admin_listen; /* "host:port" of the admin port; NULL: there is none */
+    json_t *tree;       /* merged file with secrets masked, for `check --json` */
+    gpointer places;    /* JSON pointer -> bb_setting_place; see bb_settings_place */
 } bb_settings;
 
 /* One finding. */

@@ -260,6 +260,33 @@ TEST_F(Good, LogAndDrain)
     EXPECT_EQ(loaded.settings->drain_ms, 90000);
 }
 
+// What `admin_listen` comes to; "" when there is no admin port.
+static std::string AdminOf(const std::string &text, std::vector<const char *> overrides = {})
+{
+    Loaded loaded;
+    LoadText(&loaded, text, std::move(overrides));
+    if (!loaded.settings)
+        return "refused";
+    return loaded.settings->admin_listen ? loaded.settings->admin_listen : "";
+}
+
+TEST(Settings, TheAdminPortIsThereWhenItIsAskedFor)
+{
+    EXPECT_EQ(AdminOf(""), "");
+    EXPECT_EQ(AdminOf("admin: false"), "");
+    EXPECT_EQ(AdminOf("admin: { enabled: false, listen: 127.0.0.1:1 }"), "");
+    EXPECT_EQ(AdminOf("admin: true"), "127.0.0.1:9464");
+    EXPECT_EQ(AdminOf("admin: {}"), "127.0.0.1:9464");
+    EXPECT_EQ(AdminOf("admin: { listen: \"[::1]:0\" }"), "[::1]:0");
+    EXPECT_EQ(AdminOf("", {"admin.listen=localhost:8080"}), "localhost:8080");
+    EXPECT_EQ(AdminOf("admin: true", {"admin=false"}), "");
+    EXPECT_EQ(ProblemOf("admin: { listen: \"9464\" }"),
+              "busbar.yaml:1:18: `listen` is the text `9464`; expected an address and port such as "
+              "127.0.0.1:9464 or [::1]:9464 (port 0: a free one)");
+    EXPECT_EQ(AdminOf("admin: { port: 9464 }"), "refused");
+    EXPECT_EQ(AdminOf("admin: loopback"), "refused");
+}
+
 TEST(Settings, DefaultsWithoutAnything)
 {
     Loaded loaded;
