@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/delivery_error.h"
 #include "kafka/topics.h"
 #include "pipeline/monitor.h"
 #include "pipeline/policy.h"
@@ -14,6 +15,7 @@
 #define SAY_AGAIN_MS 5000
 #define TOPIC_TIMEOUT_MS 10000
 #define FULL_WAIT_MS 10
+#define REPLACE_PAUSE_MS 10000
 
 static const bb_policy backoff = {0, 200, 10000};
 
@@ -29,6 +31,7 @@ struct bb_outbox {
     bb_letter *waiting; /* to be tried (again), in no order */
     GHashTable *known;  /* topics that need not be made */
     gint64 said_ms;
+    gint64 replaced_ms; /* outbox thread only */
 };
 
 bb_letter *bb_letter_new(const char *topic)
@@ -61,15 +64,20 @@ void bb_letter_free(bb_letter *letter)
     g_free(letter);
 }
 
-/* The batches of a letter that will never be confirmed go back unfinished. */
-static void give_up(bb_outbox *outbox, bb_letter *letter)
+static void drop(bb_outbox *outbox, bb_letter *letter)
 {
     if (letter->item)
         letter->item->outcome = 0;
-    for (guint i = 0; !letter->item && i < letter->batch_count; i++)
-        g_atomic_int_set(&letter->batches[i]->spoiled, 1);
     bb_letter_free(letter);
     (void)g_atomic_int_dec_and_test(&outbox->pending);
+}
+
+/* The batches of a letter that was accepted and will never be confirmed go back unfinished. */
+static void give_up(bb_outbox *outbox, bb_letter *letter)
+{
+    for (guint i = 0; !letter->item && i < letter->batch_count; i++)
+        g_atomic_int_set(&letter->batches[i]->spoiled, 1);
+    drop(outbox, letter);
 }
 
 static void wait_for_retry(bb_outbox *outbox, bb_letter *letter, gint64 due_ms)
@@ -94,10 +102,22 @@ static void say(bb_outbox *outbox, const bb_letter *letter, const char *reason)
                        letter->topic, reason, g_atomic_int_get(&outbox->pending));
 }
 
+/* A client that has met a fatal error says nothing else of the records that follow: the reason is
+ * that error. */
+static char *reason_of(bb_outbox *outbox, const bb_letter *letter, rd_kafka_resp_err_t code)
+{
+    char text[256];
+    (void)pthread_rwlock_rdlock(&outbox->client_lock);
+    rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(outbox->client, text, sizeof text);
+    (void)pthread_rwlock_unlock(&outbox->client_lock);
+    return bb_delivery_text(fatal ? fatal : code, letter->topic, RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
+}
+
 static void fail(bb_outbox *outbox, bb_letter *letter, rd_kafka_resp_err_t code)
 {
+    g_autofree char *reason = reason_of(outbox, letter, code);
     letter->attempts++;
-    say(outbox, letter, rd_kafka_err2str(code));
+    say(outbox, letter, reason);
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
         code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
         bb_monitor_lock(&outbox->monitor);
@@ -159,6 +179,7 @@ bb_outbox *bb_outbox_new(const bb_settings *settings, GError **error)
     bb_outbox *outbox = g_new0(bb_outbox, 1);
     outbox->settings = settings;
     outbox->said_ms = -SAY_AGAIN_MS;
+    outbox->replaced_ms = -REPLACE_PAUSE_MS;
     bb_monitor_init(&outbox->monitor);
     (void)pthread_rwlock_init(&outbox->client_lock, NULL); /* cannot fail without attributes */
     outbox->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -230,7 +251,7 @@ rd_kafka_resp_err_t bb_outbox_send(bb_outbox *outbox, bb_letter *letter)
             return code;
         gboolean full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
         if ((is_final(code) && !letter->item) || g_atomic_int_get(&outbox->stopping)) {
-            give_up(outbox, letter);
+            drop(outbox, letter); /* the caller knows */
             return code;
         }
         if (!full) {
@@ -316,12 +337,15 @@ static void purge(rd_kafka_t *client)
 }
 
 /* An idempotent producer that has met a fatal error never sends again: a new one takes its place.
- */
+ * Not at once again and again: a user that may not write gets such an error from every client. */
 static void replace_if_fatal(bb_outbox *outbox)
 {
     char reason[256];
-    if (!rd_kafka_fatal_error(outbox->client, reason, sizeof reason))
+    gint64 now = bb_clock_monotonic_ms();
+    if (now - outbox->replaced_ms < REPLACE_PAUSE_MS ||
+        !rd_kafka_fatal_error(outbox->client, reason, sizeof reason))
         return;
+    outbox->replaced_ms = now;
     g_autoptr(GError) error = NULL;
     rd_kafka_t *fresh = make_client(outbox, &error);
     bb_log_warning("the producer of dead letters and emitted records is replaced: %s", reason);
