@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 int64_t bb_clock_monotonic_ms(void);
-int64_t bb_clock_wall_us(void); /* since 1970 UTC */
+int64_t bb_clock_monotonic_us(void); /* for durations */
+int64_t bb_clock_wall_us(void);      /* since 1970 UTC */
 
 #endif

@@ -1,6 +1,7 @@
 /* Registry of counters, gauges and histograms. */
 #include "base/metrics.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -173,8 +174,12 @@ double bb_metric_value(const bb_metric *metric)
 static void append_number(GString *out, double value)
 {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
-    g_string_append(out, g_ascii_dtostr(text, sizeof(text), value));
-    g_string_append_c(out, '\n');
+    if (isnan(value))
+        g_string_append(out, "NaN\n");
+    else if (isinf(value))
+        g_string_append(out, value > 0 ? "+Inf\n" : "-Inf\n");
+    else
+        g_string_append_printf(out, "%s\n", g_ascii_dtostr(text, sizeof(text), value));
 }
 
 static void append_histogram(GString *out, const family *entry, bb_metric *metric)

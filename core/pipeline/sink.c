@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "pipeline/call.h"
 
 struct bb_sink {
@@ -17,6 +18,7 @@ struct bb_sink {
     guint faults;
     bb_call call;
     bb_arena *scratch;
+    bb_metric *flush_seconds;
     int32_t answer; /* what the last `handle` returned */
     busbar_event **events;
     int32_t *verdicts;
@@ -52,6 +54,17 @@ bb_sink *bb_sink_new_domain(const bb_event_type *type, void *self, guint limit, 
     return sink;
 }
 
+static bb_metric *make_flush_seconds(const bb_event_type *type, const bb_handler_binding *binding,
+                                     bb_metrics *metrics)
+{
+    if (!metrics || !binding->ops.flush)
+        return NULL;
+    g_autofree char *labels =
+        g_strdup_printf("event=\"%s\",handler=\"%s\"", type->full_name, binding->name);
+    return bb_metrics_get(metrics, BUSBAR_HISTOGRAM, "busbar_flush_seconds", labels,
+                          "Time of each call of a handler's flush");
+}
+
 bb_sink *bb_sink_new_handler(const bb_event_type *type, const bb_handler_binding *binding,
                              guint limit, bb_emitter *emitter, bb_metrics *metrics)
 {
@@ -61,6 +74,7 @@ bb_sink *bb_sink_new_handler(const bb_event_type *type, const bb_handler_binding
     sink->version = binding->plugin_version;
     sink->stage = BUSBAR_STAGE_SINK;
     sink->handle = binding->ops.handle;
+    sink->flush_seconds = make_flush_seconds(type, binding, metrics);
     sink->call.who = sink->name;
     return sink;
 }
@@ -135,8 +149,11 @@ void bb_sink_flush(bb_sink *sink, bb_answer *ret_answer)
 {
     int32_t verdict = BUSBAR_PASS;
     begin(sink, BUSBAR_STAGE_FLUSH, 0);
-    if (sink->binding && sink->binding->ops.flush)
+    if (sink->binding && sink->binding->ops.flush) {
+        gint64 begun_us = bb_clock_monotonic_us();
         verdict = sink->binding->ops.flush(sink->self, &sink->call.base);
+        bb_metric_record(sink->flush_seconds, (double)(bb_clock_monotonic_us() - begun_us) / 1e6);
+    }
     fill(sink, &sink->call.statements[0], verdict, ret_answer);
 }
 

@@ -1,6 +1,8 @@
 // The registry of metrics and its Prometheus text.
+#include <cmath>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -34,6 +36,17 @@ TEST(Metrics, RefusesBadNames)
         EXPECT_EQ(bb_metrics_get(metrics, 1, name, nullptr, nullptr), nullptr) << name;
     EXPECT_EQ(bb_metrics_get(metrics, 4, "kind", nullptr, nullptr), nullptr);
     bb_metric_record(nullptr, 1); // a metric that could not be registered is ignored
+}
+
+TEST(Metrics, NumbersThatAreNoneAreWrittenAsPrometheusReadsThem)
+{
+    g_autoptr(bb_metrics) metrics = bb_metrics_new();
+    bb_metric *gauge = bb_metrics_get(metrics, 2, "lag", nullptr, "Lag");
+    for (auto [value, shown] : {std::pair{NAN, "lag NaN\n"}, std::pair{INFINITY, "lag +Inf\n"},
+                                std::pair{-INFINITY, "lag -Inf\n"}, std::pair{1.5f, "lag 1.5\n"}}) {
+        bb_metric_record(gauge, value);
+        EXPECT_NE(text(metrics).find(shown), std::string::npos) << text(metrics);
+    }
 }
 
 TEST(Metrics, TextFollowsTheExpositionFormat)
