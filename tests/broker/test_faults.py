@@ -222,7 +222,7 @@ handlers:
         self.tools.write(topic, [(0, 1, b"k", large[:1048450], [])])
         self.publish(config, self.cars(3))
         process = self.member(config)
-        self.wait_for_log("large.dlq could not be delivered: Broker: Message size too large", process)
+        self.wait_for_log("large.dlq could not be delivered: too large for topic large.dlq", process)
         kit.wait_for(lambda: len(self.archived(topic, live=True)) == 3)
         self.assertLessEqual(self.tools.committed(topic, topic, 1)[0], 0)
         self.kafka.checked("tool", "kafka.admin.ConfigCommand", "--bootstrap-server", self.kafka.bootstrap, "--alter", "--entity-type",
@@ -264,6 +264,29 @@ handlers:
         self.assertEqual(result.returncode, 3, result.stderr.decode())
         self.assertIn("group half-private", result.stderr.decode())
         self.assertIn("uthori", result.stderr.decode())
+
+    def test_user_that_may_only_read(self):
+        """Events are handled; a record that would be a dead letter is not passed, and the log says why without flooding."""
+        topic = "read-only"
+        self.kafka.topic(topic, 1)
+        self.kafka.topic(topic + ".dlq", 1)
+        self.kafka.checked("acls", "--add", "--allow-principal", "User:reader", "--operation", "Read", "--topic", topic, "--group",
+                           topic)
+        self.publish(self.config(topic), self.cars(5))
+        config = self.user(topic, "Xk4-right-Qz9")
+        result = kit.busbar("run", "--once", "--config", config)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+        self.assertEqual(self.plates(topic), list(range(5)))
+        self.tools.write(topic, [(0, 1, b"k", b"not json", [])])
+        process = self.member(config)
+        self.wait_for_log("a record for topic read-only.dlq could not be delivered", process)
+        self.assertIn("uthori", self.log())
+        before = len(self.log().splitlines())
+        time.sleep(6)  # long enough for a flood
+        self.assertLess(len(self.log().splitlines()) - before, 20, self.log())
+        self.assertEqual(self.tools.committed(topic, topic, 1)[0], 5)
+        kit.stop(process)
+        self.assertEqual(self.tools.committed(topic, topic, 1)[0], 5)
 
     @unittest.skipUnless(os.geteuid() == 0, "a full disk needs a file system of its own, and mounting one needs root")
     def test_full_disk(self):
