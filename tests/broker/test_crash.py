@@ -271,7 +271,8 @@ class Crash(unittest.TestCase):
         process.wait()
 
     def test_killed_again_and_again(self):
-        self.call(kit.BUSBAR, "--config", self.config, "topics", "apply", "--partitions", str(PARTITIONS))
+        made = kit.busbar("topics", "apply", "--partitions", str(PARTITIONS), "--config", self.config)
+        self.assertEqual(made.returncode, 0, made.stderr.decode())
         streams = self.streams()
         chance = random.Random(SEED)
         kills = inside = 0
