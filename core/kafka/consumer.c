@@ -99,7 +99,8 @@ static void on_retried(void *user, guint count, const bb_fault *fault, gint64 de
         consumer->retry_said_ms = now;
     consumer->counts.retries += MAX(count, 1);
     bb_monitor_unlock(&consumer->monitor);
-    bb_metric_record(consumer->metrics.retries, MAX(count, 1));
+    if (fault->stage <= BUSBAR_STAGE_SETUP)
+        bb_metric_record(consumer->metrics.retries[fault->stage], MAX(count, 1));
     if (say)
         bb_log_warning("%s: %s %s: %s; trying again in %.1f s (attempt %u)",
                        consumer->type->full_name, bb_stage_name(fault->stage), fault->plugin,
@@ -183,30 +184,6 @@ static gboolean make_client(bb_consumer *consumer, GError **error)
     return TRUE;
 }
 
-static void make_metrics(bb_consumer *consumer)
-{
-    bb_metrics *metrics = consumer->context->metrics;
-    if (!metrics)
-        return;
-    g_autofree char *labels = g_strdup_printf("event=\"%s\"", consumer->type->full_name);
-    consumer->metrics.consumed =
-        bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_consumed_total", labels, "Records read");
-    consumer->metrics.handled =
-        bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_handled_total", labels,
-                       "Records that passed all handlers and their flush");
-    consumer->metrics.dropped = bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_dropped_total",
-                                               labels, "Records dropped on purpose");
-    consumer->metrics.dead_lettered =
-        bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_dead_lettered_total", labels,
-                       "Records confirmed in the dead letter topic");
-    consumer->metrics.retries = bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_retries_total",
-                                               labels, "Records handed to a stage again");
-    consumer->metrics.in_flight = bb_metrics_get(metrics, BUSBAR_GAUGE, "busbar_in_flight", labels,
-                                                 "Records read and not finished");
-    consumer->metrics.lag =
-        bb_metrics_get(metrics, BUSBAR_GAUGE, "busbar_lag", labels, "Records behind the end");
-}
-
 bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_context *context,
                              GError **error)
 {
@@ -221,7 +198,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     /* a domain that is only a schema has nobody who could ask for the headers */
     consumer->wants_headers = type->ops.validate || type->ops.enrich || type->ops.handle ||
                               (type->handlers && type->handlers->len > 0);
-    make_metrics(consumer);
+    bb_consumer_make_metrics(consumer);
     if (!make_lanes(consumer, error) || !make_client(consumer, error))
         g_clear_pointer(&consumer, bb_consumer_free);
     return consumer;
@@ -332,6 +309,7 @@ static void keep_house(bb_consumer *consumer)
     if (now >= consumer->lag_at_ms) {
         consumer->lag_at_ms = now + LAG_MS;
         bb_consumer_update_lag(consumer);
+        bb_consumer_take_picture(consumer);
     }
 }
 
@@ -363,6 +341,7 @@ static void finish(bb_consumer *consumer)
     bb_consumer_settle(consumer, fast ? 0 : consumer->context->settings->drain_ms);
     bb_consumer_commit(consumer, TRUE);
     bb_consumer_update_lag(consumer);
+    bb_consumer_take_picture(consumer);
     for (guint i = 0; i < consumer->workers->len; i++)
         bb_worker_stop(g_ptr_array_index(consumer->workers, i));
     consumer->closing = TRUE;
@@ -456,6 +435,7 @@ void bb_consumer_free(bb_consumer *consumer)
         rd_kafka_destroy(consumer->client);
     bb_monitor_clear(&consumer->monitor);
     g_clear_error(&consumer->error);
+    g_clear_pointer(&consumer->pictured, g_array_unref);
     g_free(consumer->read);
     g_free(consumer->open);
     g_free(consumer);

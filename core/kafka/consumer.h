@@ -8,6 +8,7 @@
 #define BB_CONSUMER_H
 
 #include "kafka/outbox.h"
+#include "kafka/run_status.h"
 #include "kafka/runner.h"
 
 typedef struct bb_consumer bb_consumer;
@@ -41,6 +42,8 @@ void bb_consumer_reap(bb_consumer *consumer);
 const GError *bb_consumer_error(const bb_consumer *consumer);
 /* [any thread] */
 bb_run_counts bb_consumer_counts(bb_consumer *consumer);
+/* To be cleared. [any thread] */
+void bb_consumer_read_status(bb_consumer *consumer, bb_run_status *ret_status);
 const bb_event_type *bb_consumer_type(const bb_consumer *consumer);
 void bb_consumer_free(bb_consumer *consumer);
 

@@ -1,6 +1,7 @@
 /* Assignment of partitions, their offsets and their ends. */
 #include "kafka/consumer_private.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -91,9 +92,12 @@ void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque)
 {
     bb_consumer *consumer = opaque;
+    bb_rebalance_kind kind = BB_REBALANCE_FAILED;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        kind = BB_REBALANCE_ASSIGNED;
         take_over(consumer, list);
     } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+        kind = rd_kafka_assignment_lost(client) ? BB_REBALANCE_LOST : BB_REBALANCE_REVOKED;
         give_back(consumer, list);
     } else {
         bb_log_warning("%s: group %s: %s", consumer->type->full_name, consumer->type->group,
@@ -101,6 +105,8 @@ void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
         (void)rd_kafka_assign(client, NULL);
         consumer->has_assignment = FALSE;
     }
+    bb_metric_record(consumer->metrics.rebalances[kind], 1);
+    bb_consumer_take_picture(consumer);
 }
 
 /* The milliseconds until a lane without a thread has something to do; at most `limit_ms`. */
@@ -165,6 +171,8 @@ void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
         first = failed;
         bb_partitions_uncommit(consumer->partitions, list->elems[i].partition);
     }
+    if (first != RD_KAFKA_RESP_ERR__NO_OFFSET)
+        bb_metric_record(consumer->metrics.commits[first ? 1 : 0], 1);
     if (first && first != RD_KAFKA_RESP_ERR__NO_OFFSET && bb_consumer_may_say(consumer))
         bb_log_warning("%s: the offsets of group %s could not be committed: %s; trying again",
                        consumer->type->full_name, consumer->type->group, rd_kafka_err2str(first));
@@ -250,6 +258,5 @@ void bb_consumer_update_lag(bb_consumer *consumer)
     bb_monitor_lock(&consumer->monitor);
     consumer->counts.lag = found.unknown ? -1 : found.sum;
     bb_monitor_unlock(&consumer->monitor);
-    if (!found.unknown)
-        bb_metric_record(consumer->metrics.lag, (double)found.sum);
+    bb_metric_record(consumer->metrics.lag, found.unknown ? NAN : (double)found.sum);
 }

@@ -143,6 +143,7 @@ static void count_taken(bb_consumer *consumer, guint64 taken)
     consumer->counts.in_flight += taken;
     bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->metrics.consumed, (double)taken);
+    bb_metric_record(consumer->metrics.in_flight, consumer->in_flight_records);
 }
 
 void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
@@ -214,6 +215,7 @@ static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
     counts->consumed -= sums->consumed - final;
     counts->in_flight -= sums->consumed;
     bb_monitor_unlock(&consumer->monitor);
+    bb_metric_record(consumer->metrics.released, (double)(sums->consumed - final));
     bb_metric_record(consumer->metrics.handled, (double)sums->handled);
     bb_metric_record(consumer->metrics.dropped, (double)sums->dropped);
     bb_metric_record(consumer->metrics.dead_lettered, (double)sums->dead_lettered);
@@ -242,6 +244,7 @@ gboolean bb_consumer_is_full(bb_consumer *consumer)
     const bb_event_settings *settings = consumer->type->settings;
     guint64 bytes = consumer->in_flight_bytes;
     guint64 records = consumer->in_flight_records;
+    gboolean before = consumer->paused;
     if (consumer->paused)
         consumer->paused = bytes >= settings->in_flight_bytes / 4 * 3 ||
                            records * 4 >= (guint64)settings->in_flight_records * 3;
@@ -249,6 +252,8 @@ gboolean bb_consumer_is_full(bb_consumer *consumer)
         consumer->paused =
             bytes >= settings->in_flight_bytes || records >= settings->in_flight_records;
     consumer->paused = consumer->paused && records > 0; /* one record is always let in */
+    if (consumer->paused && !before)
+        bb_metric_record(consumer->metrics.pauses, 1);
     return consumer->paused;
 }
 

@@ -1,5 +1,6 @@
-/* Inside of a consumer, shared by its three files: life and loop (consumer.c), the way of records
- * (consumer_flow.c), assignment and offsets (consumer_assign.c). */
+/* Inside of a consumer, shared by its files: life and loop (consumer.c), the way of records
+ * (consumer_flow.c), assignment and offsets (consumer_assign.c), what it tells (consumer_status.c,
+ * consumer_metrics.c). */
 #ifndef BB_CONSUMER_PRIVATE_H
 #define BB_CONSUMER_PRIVATE_H
 
@@ -46,17 +47,37 @@ struct bb_consumer {
     bb_run_counts counts;
     GError *error;
     gint64 retry_said_ms;
+    GArray *pictured; /* bb_partition_status, for those who watch; NULL: none yet */
+    gboolean assignment_pictured;
 
     struct {
-        bb_metric *consumed, *handled, *dropped, *dead_lettered, *retries, *in_flight, *lag;
+        bb_metric *consumed, *released, *handled, *dropped, *dead_lettered;
+        bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
+        bb_metric *in_flight, *oldest, *lag, *pauses;
+        bb_metric *commits[2];    /* ok, failed */
+        bb_metric *rebalances[4]; /* by bb_rebalance_kind */
     } metrics;
 };
+
+typedef enum {
+    BB_REBALANCE_ASSIGNED,
+    BB_REBALANCE_REVOKED,
+    BB_REBALANCE_LOST,
+    BB_REBALANCE_FAILED
+} bb_rebalance_kind;
 
 /* The first failure wins; the consumer ends. [any thread] */
 void bb_consumer_fail(bb_consumer *consumer, bb_error_code code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 /* TRUE at most every few seconds. [consumer's thread] */
 gboolean bb_consumer_may_say(bb_consumer *consumer);
+
+/* consumer_metrics.c */
+void bb_consumer_make_metrics(bb_consumer *consumer);
+
+/* consumer_status.c */
+/* Takes the picture of the partitions that others read. [consumer's thread] */
+void bb_consumer_take_picture(bb_consumer *consumer);
 
 /* consumer_flow.c */
 /* [any thread] A batch is back. */

@@ -211,6 +211,17 @@ void bb_runner_free(bb_runner *runner)
     g_free(runner);
 }
 
+gboolean bb_runner_status(bb_runner *runner, const bb_event_type *type, bb_run_status *ret_status)
+{
+    for (guint i = 0; i < runner->consumers->len; i++) {
+        if (bb_consumer_type(consumer_at(runner, i)) != type)
+            continue;
+        bb_consumer_read_status(consumer_at(runner, i), ret_status);
+        return TRUE;
+    }
+    return FALSE;
+}
+
 bb_run_counts bb_runner_counts(bb_runner *runner, const bb_event_type *type)
 {
     for (guint i = 0; i < runner->consumers->len; i++) {
