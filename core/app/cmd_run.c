@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/run_admin.h"
 #include "app/run_view.h"
 #include "app/session.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@ static gboolean option_json;
 static gboolean option_progress;
 static char **option_only;
 static char *option_timeout;
+static char *option_admin;
 
 static const GOptionEntry options[] = {
     {"once", 0, 0, G_OPTION_ARG_NONE, &option_once,
@@ -28,6 +30,8 @@ static const GOptionEntry options[] = {
      "Give up when Kafka has not answered for this long at the start (default: never; with --once "
      "30s)",
      "DURATION"},
+    {"admin", 0, 0, G_OPTION_ARG_STRING, &option_admin,
+     "Serve /metrics, /live, /ready and /status at this address (port 0: a free one)", "HOST:PORT"},
     {"json", 'j', 0, G_OPTION_ARG_NONE, &option_json,
      "The summary as one JSON object on standard output (default: a table on standard error)",
      NULL},
@@ -134,14 +138,23 @@ static void announce(const GPtrArray *types, const bb_settings *settings)
                 types->len == 1 ? "" : "s", settings->bootstrap);
 }
 
-static void wait_for_end(bb_runner *runner, bb_run_view *view, int signals)
+static void wait_for_end(bb_runner *runner, bb_run_view *view, bb_run_admin *admin, int signals)
 {
     guint count = 0;
     while (!bb_runner_done(runner)) {
         if (signal_came(signals, TURN_MS))
             take_signal(runner, ++count);
         bb_run_view_update(view);
+        bb_run_admin_beat(admin);
     }
+}
+
+/* The admin port where one is asked for; NULL and no error where none is. */
+static bb_run_admin *open_admin(const bb_session *session, bb_runner *runner,
+                                const GPtrArray *types, GError **error)
+{
+    const char *listen = option_admin ? option_admin : session->settings->admin_listen;
+    return listen ? bb_run_admin_new(listen, runner, types, session->metrics, error) : NULL;
 }
 
 static int consume(const bb_session *session, GPtrArray *types, const bb_run_options *run_options,
@@ -152,12 +165,15 @@ static int consume(const bb_session *session, GPtrArray *types, const bb_run_opt
         bb_runner_new(session->settings, types, run_options, session->metrics, &error);
     if (!runner)
         return bb_app_fail(g_steal_pointer(&error));
+    g_autoptr(bb_run_admin) admin = open_admin(session, runner, types, &error);
+    if (error)
+        return bb_app_fail(g_steal_pointer(&error));
     announce(types, session->settings);
     gboolean live = isatty(STDERR_FILENO) && !bb_option_log_json && !session->settings->log_json;
     g_autoptr(bb_run_view) view = bb_run_view_new(runner, types, live, option_progress);
     if (!bb_runner_start(runner, &error))
         return bb_app_fail(g_steal_pointer(&error));
-    wait_for_end(runner, view, signals);
+    wait_for_end(runner, view, admin, signals);
     gboolean good = bb_runner_join(runner, &error);
     bb_run_view_end(view);
     /* as text it is for the reader of the log: standard output may be a handler's */

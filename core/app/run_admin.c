@@ -1,0 +1,162 @@
+/* The answers of the admin port. */
+#include "app/run_admin.h"
+
+#include <jansson.h>
+
+#include <busbar/plugin.h>
+
+#include "admin/admin.h"
+#include "base/clock.h"
+#include "kafka/run_status.h"
+#include "kafka/version.h"
+
+enum { STILL_MS = 30000 };
+
+struct bb_run_admin {
+    bb_runner *runner;
+    const GPtrArray *types;
+    bb_metrics *metrics;
+    gint64 started_ms;
+    gint64 beat_ms; /* atomic */
+    bb_admin *port;
+};
+
+static GString *tell_metrics(void *user)
+{
+    const bb_run_admin *admin = user;
+    return bb_metrics_text(admin->metrics);
+}
+
+static gboolean is_live(void *user, GString *reason)
+{
+    bb_run_admin *admin = user;
+    gint64 still_ms = bb_clock_monotonic_ms() - __atomic_load_n(&admin->beat_ms, __ATOMIC_RELAXED);
+    if (still_ms < STILL_MS)
+        return TRUE;
+    g_string_append_printf(reason, "the main loop has stood still for %" G_GINT64_FORMAT " s",
+                           still_ms / 1000);
+    return FALSE;
+}
+
+static gboolean is_ready(void *user, GString *reason)
+{
+    const bb_run_admin *admin = user;
+    for (guint i = 0; i < admin->types->len; i++) {
+        const bb_event_type *type = g_ptr_array_index(admin->types, i);
+        g_auto(bb_run_status) status = {0};
+        if (!bb_runner_status(admin->runner, type, &status) || status.state == BB_RUN_WORKING)
+            continue;
+        if (status.state == BB_RUN_STARTING)
+            g_string_append_printf(reason, "%s has no assignment yet", type->full_name);
+        else
+            g_string_append_printf(reason, "%s is %s", type->full_name,
+                                   bb_run_state_name(status.state));
+        if (status.error)
+            g_string_append_printf(reason, ": %s", status.error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static json_t *number(gint64 value)
+{
+    return value < 0 ? json_null() : json_integer(value);
+}
+
+static json_t *describe_partition(const bb_partition_status *status)
+{
+    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:I}", "partition", status->partition,
+                     "frontier", number(status->frontier), "committed", number(status->committed),
+                     "position", number(status->position), "end", number(status->end), "lag",
+                     number(status->lag), "in_flight", (json_int_t)status->in_flight);
+}
+
+static json_t *describe_partitions(const GArray *states)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < states->len; i++)
+        json_array_append_new(list,
+                              describe_partition(&g_array_index(states, bb_partition_status, i)));
+    return list;
+}
+
+static json_t *describe_type(const bb_event_type *type, const bb_run_status *status)
+{
+    const bb_run_counts *counts = &status->counts;
+    /* what a plugin said may hold any byte, and jansson takes UTF-8 only */
+    g_autofree char *error = status->error ? g_utf8_make_valid(status->error, -1) : NULL;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o}",
+                     "event", type->full_name, "topic", type->topic, "group", type->group, "state",
+                     bb_run_state_name(status->state), "error", error, "consumed",
+                     (json_int_t)counts->consumed, "handled", (json_int_t)counts->handled,
+                     "dropped", (json_int_t)counts->dropped, "dead_lettered",
+                     (json_int_t)counts->dead_lettered, "retries", (json_int_t)counts->retries,
+                     "in_flight", (json_int_t)counts->in_flight, "lag", number(counts->lag),
+                     "oldest_in_flight_seconds", status->oldest_seconds, "partitions",
+                     describe_partitions(status->partitions));
+}
+
+static json_t *describe_types(const bb_run_admin *admin)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < admin->types->len; i++) {
+        const bb_event_type *type = g_ptr_array_index(admin->types, i);
+        g_auto(bb_run_status) status = {0};
+        if (bb_runner_status(admin->runner, type, &status))
+            json_array_append_new(list, describe_type(type, &status));
+    }
+    return list;
+}
+
+static GString *tell_status(void *user)
+{
+    const bb_run_admin *admin = user;
+    g_autoptr(GString) reason = g_string_new(NULL);
+    gboolean ready = is_ready(user, reason);
+    g_autofree char *why = ready ? NULL : g_utf8_make_valid(reason->str, (gssize)reason->len);
+    double uptime = (double)(bb_clock_monotonic_ms() - admin->started_ms) / 1000;
+    json_auto_t *status = json_pack("{s:s, s:s, s:f, s:b, s:s?, s:o}", "version", BB_VERSION,
+                                    "librdkafka", bb_kafka_version_text(), "uptime_seconds", uptime,
+                                    "ready", ready, "reason", why, "events", describe_types(admin));
+    char *text = json_dumps(status, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    GString *out = g_string_new(text ? text : "{}");
+    g_string_append_c(out, '\n');
+    free(text);
+    return out;
+}
+
+static void record_build(bb_metrics *metrics)
+{
+    g_autofree char *labels =
+        g_strdup_printf("version=\"%s\",librdkafka=\"%s\"", BB_VERSION, bb_kafka_version_text());
+    bb_metric_record(bb_metrics_get(metrics, BUSBAR_GAUGE, "busbar_build_info", labels, "Always 1"),
+                     1);
+}
+
+bb_run_admin *bb_run_admin_new(const char *listen, bb_runner *runner, const GPtrArray *types,
+                               bb_metrics *metrics, GError **error)
+{
+    g_autoptr(bb_run_admin) admin = g_new0(bb_run_admin, 1);
+    admin->runner = runner;
+    admin->types = types;
+    admin->metrics = metrics;
+    admin->started_ms = admin->beat_ms = bb_clock_monotonic_ms();
+    record_build(metrics);
+    const bb_admin_source source = {tell_metrics, tell_status, is_live, is_ready, admin};
+    admin->port = bb_admin_new(listen, &source, error);
+    return admin->port ? g_steal_pointer(&admin) : NULL;
+}
+
+void bb_run_admin_beat(bb_run_admin *admin)
+{
+    if (admin)
+        __atomic_store_n(&admin->beat_ms, bb_clock_monotonic_ms(), __ATOMIC_RELAXED);
+}
+
+void bb_run_admin_free(bb_run_admin *admin)
+{
+    if (!admin)
+        return;
+    bb_admin_free(admin->port);
+    g_free(admin);
+}
