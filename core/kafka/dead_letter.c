@@ -43,6 +43,13 @@ static void add_time(rd_kafka_headers_t *headers, gint64 now_us)
     add(headers, "busbar.time", text, sizeof text);
 }
 
+/* What an earlier dead letter says of itself is replaced. `busbar.hops` is the record's own: it
+ * tells how often the record was sent back. */
+static const char *const own_names[] = {
+    "busbar.stage", "busbar.reason",    "busbar.pointer", "busbar.keyword",  "busbar.plugin",
+    "busbar.topic", "busbar.partition", "busbar.offset",  "busbar.attempts", "busbar.time",
+};
+
 static rd_kafka_headers_t *make_headers(const bb_event_type *type, const bb_item *item,
                                         const bb_fault *fault, gint64 now_us)
 {
@@ -51,7 +58,9 @@ static rd_kafka_headers_t *make_headers(const bb_event_type *type, const bb_item
     if (item->message && rd_kafka_message_headers(item->message, &original) == 0)
         headers = rd_kafka_headers_copy(original);
     else
-        headers = rd_kafka_headers_new(10);
+        headers = rd_kafka_headers_new(G_N_ELEMENTS(own_names));
+    for (gsize i = 0; i < G_N_ELEMENTS(own_names); i++)
+        (void)rd_kafka_header_remove(headers, own_names[i]); /* fails when there is none */
     g_autofree char *plugin = g_strdup_printf("%s %s", fault->plugin ? fault->plugin : "",
                                               fault->plugin_version ? fault->plugin_version : "");
     add(headers, "busbar.stage", bb_stage_name(fault->stage), KEYWORD_BYTES);

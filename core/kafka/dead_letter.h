@@ -1,15 +1,18 @@
 /* Dead letters: a record that was rejected, as it was, in its dead letter topic, with the reason.
  *
- * Key, value, headers and timestamp are the original's, byte for byte. These headers are added
- * behind the original ones, all text:
+ * Key, value, headers and timestamp are the original's, byte for byte. These headers, all text, are
+ * put behind them, in place of those of the same name that an earlier dead letter left:
  *
- *   busbar.stage      parse, validate, enrich, handle, sink
- *   busbar.reason     one sentence, at most 1,000 bytes
- *   busbar.pointer    JSON pointer of the member at fault, "" when none is, at most 256 bytes
- *   busbar.keyword    rule that was broken: "malformed", "required", ..., "plugin"; at most 64
- * bytes busbar.plugin     who decided: "name version", at most 128 bytes busbar.topic      where
- * the record came from busbar.partition busbar.offset busbar.attempts   tries at the stage that
- * gave it up busbar.time       of the dead letter, RFC 3339 in UTC */
+ * - busbar.stage: parse, validate, enrich, handle, sink
+ * - busbar.reason: one sentence, at most 1,000 bytes
+ * - busbar.pointer: JSON pointer of the member at fault, "" when none is, at most 256 bytes
+ * - busbar.keyword: rule that was broken: "malformed", "required", ..., "plugin"; at most 64 bytes
+ * - busbar.plugin: who decided: "name version", at most 128 bytes
+ * - busbar.topic, busbar.partition, busbar.offset: where the record came from
+ * - busbar.attempts: tries at the stage that gave it up
+ * - busbar.time: of the dead letter, RFC 3339 in UTC
+ *
+ * busbar.hops, which counts how often the record was sent back (kafka/dlq_record.h), stays. */
 #ifndef BB_DEAD_LETTER_H
 #define BB_DEAD_LETTER_H
 

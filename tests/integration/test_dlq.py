@@ -140,8 +140,12 @@ class Dlq(unittest.TestCase):
         self.assertEqual(self.busbar("dlq", "redrive", "customer.user_event").returncode, 0)
 
     def test_the_third_return_is_parked(self):
-        self.send([b"{"])
+        self.send([b"{"], headers=("trace=a", "trace=b", "busbar.producer=web", "busbar.reason=of an earlier dead letter", "busbar.time=then"))
         self.run_once(1)
+        first, = self.dlq("show", "customer.user_event")
+        self.assertEqual(sorted(h["name"] for h in first["headers"]),
+                         sorted(["trace", "trace", "busbar.producer", *("busbar." + name for name in OWN)]), "none is there twice")
+        self.assertTrue(first["dead_letter"]["reason"] and "earlier" not in first["dead_letter"]["reason"])
         for hops in ("1", "2"):
             self.assertEqual(self.redrive()["sent"], 1)
             self.run_once(1)
