@@ -20,17 +20,25 @@ typedef struct accounting {
     guint64 total;
 } accounting;
 
-static void start(gboolean exists, guint64 total, void *user)
+/* Which of the dead letters are meant. */
+static const char *range_text(const bb_dlq_move *move, gboolean resumed)
+{
+    if (!bb_dlq_move_remembers(move))
+        return "from the beginning on";
+    return resumed ? "behind those of earlier runs"
+                   : "from the beginning on, as no progress of an earlier run is kept";
+}
+
+static void start(gboolean exists, guint64 total, gboolean resumed, void *user)
 {
     accounting *account = user;
-    gboolean remembers = bb_dlq_move_remembers(account->move);
     account->total = total;
-    (void)fprintf(
-        stderr, "%s%s: %" G_GUINT64_FORMAT " dead letters %s, %s%s%s\n",
-        account->job->dry_run ? "dry run, nothing is changed; " : "", account->move->topic, total,
-        remembers ? "that were not moved yet" : "from the beginning on",
-        account->parks ? "to be put aside in " : "to go back to where they came from",
-        account->parks ? account->move->parked_topic : "", exists ? "" : " (no such topic)");
+    (void)fprintf(stderr, "%s%s: %" G_GUINT64_FORMAT " dead letters %s, %s%s%s\n",
+                  account->job->dry_run ? "dry run, nothing is changed; " : "",
+                  account->move->topic, total, range_text(account->move, resumed),
+                  account->parks ? "to be put aside in " : "to go back to where they came from",
+                  account->parks ? account->move->parked_topic : "",
+                  exists ? "" : " (no such topic)");
     if (!account->job->dry_run && total > 0)
         account->progress = bb_progress_new(account->parks ? "parking" : "sending back");
 }

@@ -238,7 +238,8 @@ static gboolean open_all(moving *mover, GError **error)
         !bb_dlq_reader_open(mover->reader, &range, &exists, error))
         return FALSE;
     if (move->on_start)
-        move->on_start(exists, bb_dlq_reader_total(mover->reader), move->user);
+        move->on_start(exists, bb_dlq_reader_total(mover->reader),
+                       bb_dlq_reader_resumed(mover->reader), move->user);
     return TRUE;
 }
 

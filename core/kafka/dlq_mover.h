@@ -31,7 +31,8 @@ typedef struct bb_dlq_move {
     guint rate;        /* records per second; 0: as fast as they are confirmed */
     gint64 timeout_ms; /* for Kafka's first answer */
     const gint *stop;  /* 1: end after what is in hand, 2: at once */
-    void (*on_start)(gboolean exists, guint64 total, void *user);
+    /* `total`: dead letters to read; `resumed`: from where an earlier run got to */
+    void (*on_start)(gboolean exists, guint64 total, gboolean resumed, void *user);
     bb_dlq_record_fn on_record;
     void (*on_progress)(const bb_dlq_counts *counts, guint64 total, void *user);
     void *user;

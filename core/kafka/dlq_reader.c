@@ -27,6 +27,7 @@ struct bb_dlq_reader {
     part *parts;
     guint count;
     guint open; /* partitions that are not done */
+    gboolean resumed;
     gint64 heard_ms;
 };
 
@@ -122,6 +123,7 @@ static gboolean apply_committed(bb_dlq_reader *reader, GError **error)
         part *each = &reader->parts[list->elems[i].partition];
         gint64 offset = list->elems[i].offset;
         code = list->elems[i].err;
+        reader->resumed = reader->resumed || offset >= 0;
         if (offset > each->end)
             bb_log_warning("topic %s, partition %d: the progress kept, %" G_GINT64_FORMAT
                            ", is behind its end %" G_GINT64_FORMAT
@@ -169,6 +171,7 @@ gboolean bb_dlq_reader_open(bb_dlq_reader *reader, const bb_dlq_range *range, gb
     g_clear_pointer(&reader->parts, g_free);
     reader->topic = g_strdup(range->topic);
     reader->count = reader->open = 0;
+    reader->resumed = FALSE;
     if (!count_partitions(reader, error))
         return FALSE;
     *ret_exists = reader->count > 0;
@@ -180,6 +183,11 @@ gboolean bb_dlq_reader_open(bb_dlq_reader *reader, const bb_dlq_range *range, gb
     narrow(reader, range);
     reader->heard_ms = bb_clock_monotonic_ms();
     return assign(reader, error);
+}
+
+gboolean bb_dlq_reader_resumed(const bb_dlq_reader *reader)
+{
+    return reader->resumed;
 }
 
 guint64 bb_dlq_reader_total(const bb_dlq_reader *reader)

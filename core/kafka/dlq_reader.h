@@ -27,6 +27,8 @@ rd_kafka_t *bb_dlq_reader_client(bb_dlq_reader *reader);
  * called again for the next topic. */
 gboolean bb_dlq_reader_open(bb_dlq_reader *reader, const bb_dlq_range *range, gboolean *ret_exists,
                             GError **error);
+/* Whether the group had kept how far it got in any partition. */
+gboolean bb_dlq_reader_resumed(const bb_dlq_reader *reader);
 /* Offsets between start and end. */
 guint64 bb_dlq_reader_total(const bb_dlq_reader *reader);
 gboolean bb_dlq_reader_done(const bb_dlq_reader *reader);

@@ -124,6 +124,8 @@ class Dlq(unittest.TestCase):
         plan = self.redrive("--dry-run")
         self.assertEqual((plan["dry_run"], plan["sent"]), (True, 3))
         self.assertEqual(self.read(self.topic), before, "a dry run changes nothing")
+        first_line = self.busbar("dlq", "redrive", "customer.user_event", "--dry-run").stderr
+        self.assertIn(b"3 dead letters from the beginning on, as no progress of an earlier run is kept", first_line)
         done = self.redrive("--max", "2")
         self.assertEqual((done["sent"], done["parked"], done["refused"], done["complete"]), (2, 0, 0, True))
         done = self.redrive()
@@ -137,7 +139,7 @@ class Dlq(unittest.TestCase):
         self.assertEqual(sorted(whole(r) for r in again if r["key"]),
                          sorted(whole(r, **{"busbar.hops": "1"}) for r in before if r["key"]))
         self.assertEqual([r["value"] for r in again if not r["key"]], [b"{3"])
-        self.assertEqual(self.busbar("dlq", "redrive", "customer.user_event").returncode, 0)
+        self.assertIn(b"0 dead letters behind those of earlier runs", self.busbar("dlq", "redrive", "customer.user_event").stderr)
 
     def test_the_third_return_is_parked(self):
         self.send([b"{"], headers=("trace=a", "trace=b", "busbar.producer=web", "busbar.reason=of an earlier dead letter", "busbar.time=then"))
