@@ -67,9 +67,11 @@ static void tell(const bb_dlq_record *record, bb_dlq_action action, const char *
         return;
     bb_progress_free(account->progress);
     account->progress = NULL;
-    (void)fprintf(stderr, "%d:%" G_GINT64_FORMAT " %s%s%s%s%s%s\n", record->partition,
-                  record->offset, action_text(action), target ? " " : "", target ? target : "",
-                  why ? " (" : "", why ? why : "", why ? ")" : "");
+    const char *from = record->fields[BB_DLQ_TOPIC];
+    (void)fprintf(stderr, "%d:%" G_GINT64_FORMAT "%s%s %s%s%s%s%s%s\n", record->partition,
+                  record->offset, *from ? " from " : "", from, action_text(action),
+                  target ? " " : "", target ? target : "", why ? " (" : "", why ? why : "",
+                  why ? ")" : "");
 }
 
 static void advance(const bb_dlq_counts *counts, guint64 total, void *user)
@@ -98,12 +100,12 @@ static void print_refused(const accounting *account, const bb_dlq_counts *counts
 {
     if (counts->refused > 0)
         (void)fprintf(stderr,
-                      "%s: --allow-target names topics beside those of the event types; "
-                      "--park-refused puts such records aside in %s%s\n",
-                      "refused", account->move->parked_topic,
+                      "what is refused stays where it is%s; --allow-target lets it go back to its "
+                      "topic, --park-refused puts it aside in %s\n",
                       bb_dlq_move_remembers(account->move)
-                          ? "; what is behind them in their partitions was not read"
-                          : "");
+                          ? ", and so does what is behind it in its partition"
+                          : "",
+                      account->move->parked_topic);
 }
 
 static void print_summary(const accounting *account, const bb_dlq_counts *counts, gboolean stopped)
