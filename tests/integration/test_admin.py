@@ -198,6 +198,26 @@ class Admin(unittest.TestCase):
         values = kit.wait_for(lambda: held(lambda seconds: seconds == 0))
         self.assertEqual(self.value(values, "busbar_records_total", verdict="handled"), 10)
 
+    def test_a_rebalance_shows(self):
+        self.publish(kit.generated(EVENT, 20))
+        self.start("--admin", "127.0.0.1:0")
+        self.wait_final(20)
+        first = self.address
+        self.start("--admin", "127.0.0.1:0")
+        second = self.address
+
+        def share(address):
+            self.address = address
+            return [partition["partition"] for partition in self.status()["events"][0]["partitions"]]
+        kit.wait_for(lambda: share(second) and sorted(share(first) + share(second)) == list(range(PARTITIONS)), timeout=60)
+        self.address = first
+        self.wait_ready()
+        _, values = self.metrics()
+        self.assertGreaterEqual(self.value(values, "busbar_rebalances_total", kind="revoked"), 1)
+        self.assertGreaterEqual(self.value(values, "busbar_rebalances_total", kind="assigned"), 2)
+        self.assertEqual(self.value(values, "busbar_records_total", verdict="handled"), 20)
+        self.assertEqual(self.value(values, "busbar_records_released_total"), 0)
+
     def test_the_document_names_what_is_served(self):
         self.publish(kit.generated(EVENT, 5))
         self.start("--admin", "127.0.0.1:0")
