@@ -214,6 +214,20 @@ class Dlq(unittest.TestCase):
         self.assertEqual(self.redrive("--rate", "8")["sent"], 8)
         self.assertGreater((datetime.datetime.now() - start).total_seconds(), 0.8)
 
+    def test_a_signal_ends_after_what_is_in_hand(self):
+        self.send([b"{"], headers=())
+        self.send([b"{%d" % i for i in range(40)], topic=self.topic + ".dlq", headers=("busbar.topic=" + self.topic,))
+        process = kit.spawn("dlq", "redrive", "customer.user_event", "--json", "--rate", "10", "--config", self.config, *self.sets)
+        kit.wait_for(lambda: len(self.read(self.topic)) > 5)
+        code = kit.stop(process)
+        with process:
+            summary, = kit.json_lines(process.stdout.read())
+            self.assertEqual((code, summary["complete"]), (0, False), process.stderr.read())
+        self.assertLess(summary["sent"], 40)
+        self.assertEqual(self.redrive()["sent"], 40 - summary["sent"])
+        back = [r["value"] for r in self.read(self.topic) if "busbar.hops" in r["headers"]]
+        self.assertEqual(sorted(back), sorted(b"{%d" % i for i in range(40)), "each once")
+
     def test_usage(self):
         for arguments, word in (([], "list, show, redrive, park"), (["shw"], "shw"), (["redrive"], "EVENT"),
                                 (["redrive", "customer.user_evnt"], "customer.user_event"), (["list", "--payload"], "--payload"),
