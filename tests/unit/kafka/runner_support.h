@@ -83,15 +83,28 @@ class Broker
                 rd_kafka_header_add(headers, name.data(), (ssize_t)name.size(),
                                     value ? value->data() : nullptr,
                                     value ? (ssize_t)value->size() : 0);
-            const void *key = record.key ? record.key->data() : nullptr;
-            const size_t key_size = record.key ? record.key->size() : 0;
-            void *value = record.value ? const_cast<char *>(record.value->data()) : nullptr;
-            const size_t value_size = record.value ? record.value->size() : 0;
-            rd_kafka_resp_err_t code = rd_kafka_producev(
-                producer, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(record.partition),
-                RD_KAFKA_V_KEY(key, key_size), RD_KAFKA_V_VALUE(value, value_size),
-                RD_KAFKA_V_TIMESTAMP(record.timestamp_ms), RD_KAFKA_V_HEADERS(headers),
-                RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+            rd_kafka_vu_t parts[7] = {}; // the macros of rdkafka.h are GNU extensions
+            parts[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+            parts[0].u.cstr = topic.c_str();
+            parts[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+            parts[1].u.i32 = record.partition;
+            parts[2].vtype = RD_KAFKA_VTYPE_KEY;
+            if (record.key)
+                parts[2].u.mem = {const_cast<char *>(record.key->data()), record.key->size()};
+            parts[3].vtype = RD_KAFKA_VTYPE_VALUE;
+            if (record.value)
+                parts[3].u.mem = {const_cast<char *>(record.value->data()), record.value->size()};
+            parts[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+            parts[4].u.i64 = record.timestamp_ms;
+            parts[5].vtype = RD_KAFKA_VTYPE_HEADERS;
+            parts[5].u.headers = headers;
+            parts[6].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+            parts[6].u.i = RD_KAFKA_MSG_F_COPY;
+            rd_kafka_error_t *refused =
+                rd_kafka_produceva(producer, parts, sizeof parts / sizeof *parts);
+            rd_kafka_resp_err_t code = rd_kafka_error_code(refused);
+            if (refused)
+                rd_kafka_error_destroy(refused);
             EXPECT_EQ(RD_KAFKA_RESP_ERR_NO_ERROR, code) << rd_kafka_err2str(code);
         }
         EXPECT_EQ(RD_KAFKA_RESP_ERR_NO_ERROR, rd_kafka_flush(producer, 20000));
