@@ -42,7 +42,8 @@ const char *bb_contract_title(const bb_contract *contract);
 const char *bb_contract_key_template(
     const bb_contract *contract); /* x-busbar-key: "{table_name}_{metric_date}" */
 
-/* The text that was compiled, for what is made from a contract (generated events). @owns contract */
+/* The text that was compiled, for what is made from a contract (generated events). @owns contract
+ */
 const char *bb_contract_text(const bb_contract *contract, gsize *ret_size);
 
 /* x-busbar-wire: how records look on the wire unless the configuration says otherwise. */

@@ -59,8 +59,7 @@ static const char applicator[] = META(
                   "\"dependentSchemas\":" SCHEMAS ",\"propertyNames\":" SCHEMA ",\"if\":" SCHEMA
                   ",\"then\":" SCHEMA ",\"else\":" SCHEMA ",\"allOf\":" LIST ",\"anyOf\":" LIST
                   ",\"oneOf\":" LIST ",\"not\":" SCHEMA "},\"$defs\":{\"schemaArray\":{\"type\":"
-                                                        "\"array\",\"minItems\":1,\"items\":" SCHEMA
-                  "}}}";
+                  "\"array\",\"minItems\":1,\"items\":" SCHEMA "}}}";
 
 static const char unevaluated[] =
     META("unevaluated") "\"unevaluatedItems\":" SCHEMA ",\"unevaluatedProperties\":" SCHEMA "}}";

@@ -1,5 +1,5 @@
-/* Prints the committed offsets of a group, one "partition offset" a line; -1 where nothing is committed. Joins no group.
- *   committed BOOTSTRAP GROUP TOPIC PARTITIONS */
+/* Prints the committed offsets of a group, one "partition offset" a line; -1 where nothing is
+ * committed. Joins no group. committed BOOTSTRAP GROUP TOPIC PARTITIONS */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,7 +24,8 @@ int main(int argc, char **argv)
         rd_kafka_topic_partition_list_add(list, argv[3], i);
     rd_kafka_resp_err_t code = rd_kafka_committed(client, list, 20000);
     for (int i = 0; !code && i < list->cnt; i++)
-        printf("%d %lld\n", list->elems[i].partition, list->elems[i].offset < 0 ? -1LL : (long long)list->elems[i].offset);
+        printf("%d %lld\n", list->elems[i].partition,
+               list->elems[i].offset < 0 ? -1LL : (long long)list->elems[i].offset);
     if (code)
         fprintf(stderr, "%s\n", rd_kafka_err2str(code));
     rd_kafka_topic_partition_list_destroy(list);
