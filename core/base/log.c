@@ -1,13 +1,14 @@
 /* The log sink. */
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 
-static GMutex sink_lock;
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static gint sink_level = 6;
 static gboolean sink_json;
 static void (*sink_hook)(gboolean before);
@@ -24,9 +25,9 @@ void bb_log_set_json(gboolean json)
 
 void bb_log_set_hook(void (*hook)(gboolean before))
 {
-    g_mutex_lock(&sink_lock);
+    (void)pthread_mutex_lock(&sink_lock);
     sink_hook = hook;
-    g_mutex_unlock(&sink_lock);
+    (void)pthread_mutex_unlock(&sink_lock);
 }
 
 static const char *level_name(int level)
@@ -59,12 +60,12 @@ void bb_log(int level, const char *format, ...)
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     GString *line = format_line(level, text);
-    g_mutex_lock(&sink_lock);
+    (void)pthread_mutex_lock(&sink_lock);
     if (sink_hook)
         sink_hook(TRUE);
     (void)!write(STDERR_FILENO, line->str, line->len); /* nowhere to report a failure to */
     if (sink_hook)
         sink_hook(FALSE);
-    g_mutex_unlock(&sink_lock);
+    (void)pthread_mutex_unlock(&sink_lock);
     g_string_free(line, TRUE);
 }
