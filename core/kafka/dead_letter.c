@@ -46,9 +46,20 @@ static void add_time(rd_kafka_headers_t *headers, gint64 now_us)
 /* What an earlier dead letter says of itself is replaced. `busbar.hops` is the record's own: it
  * tells how often the record was sent back. */
 static const char *const own_names[] = {
-    "busbar.stage", "busbar.reason",    "busbar.pointer", "busbar.keyword",  "busbar.plugin",
-    "busbar.topic", "busbar.partition", "busbar.offset",  "busbar.attempts", "busbar.time",
+    "busbar.stage",    "busbar.reason", "busbar.pointer", "busbar.keyword",   "busbar.plugin",
+    "busbar.attempts", "busbar.time",   "busbar.topic",   "busbar.partition", "busbar.offset",
 };
+/* From here on they say where the record was. */
+enum { OWN_PLACE = 7 };
+
+/* TRUE when there was one to remove. */
+static gboolean remove_headers(rd_kafka_headers_t *headers, gsize from, gsize end)
+{
+    gboolean removed = FALSE;
+    for (gsize i = from; i < end; i++)
+        removed |= rd_kafka_header_remove(headers, own_names[i]) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    return removed;
+}
 
 static rd_kafka_headers_t *make_headers(const bb_event_type *type, const bb_item *item,
                                         const bb_fault *fault, gint64 now_us)
@@ -59,8 +70,7 @@ static rd_kafka_headers_t *make_headers(const bb_event_type *type, const bb_item
         headers = rd_kafka_headers_copy(original);
     else
         headers = rd_kafka_headers_new(G_N_ELEMENTS(own_names));
-    for (gsize i = 0; i < G_N_ELEMENTS(own_names); i++)
-        (void)rd_kafka_header_remove(headers, own_names[i]); /* fails when there is none */
+    (void)remove_headers(headers, 0, G_N_ELEMENTS(own_names)); /* there may be none */
     g_autofree char *plugin = g_strdup_printf("%s %s", fault->plugin ? fault->plugin : "",
                                               fault->plugin_version ? fault->plugin_version : "");
     add(headers, "busbar.stage", bb_stage_name(fault->stage), KEYWORD_BYTES);
@@ -76,6 +86,14 @@ static rd_kafka_headers_t *make_headers(const bb_event_type *type, const bb_item
     return headers;
 }
 
+/* The record as it was fits its topic, so without the headers of ours it fits a topic of the same
+ * limit. Where it came from is given up last. */
+static gboolean shorten(bb_letter *letter)
+{
+    return remove_headers(letter->headers, 0, OWN_PLACE) ||
+           remove_headers(letter->headers, OWN_PLACE, G_N_ELEMENTS(own_names));
+}
+
 bb_letter *bb_dead_letter_new(const bb_event_type *type, bb_item *item, const bb_fault *fault,
                               gint64 now_us)
 {
@@ -86,6 +104,7 @@ bb_letter *bb_dead_letter_new(const bb_event_type *type, bb_item *item, const bb
     letter->value = item->origin.value;
     letter->headers = make_headers(type, item, fault, now_us);
     letter->item = item;
+    letter->shorten = shorten;
     bb_letter_hold(letter, &item->batch, 1);
     return letter;
 }

@@ -12,6 +12,9 @@
  * - busbar.attempts: tries at the stage that gave it up
  * - busbar.time: of the dead letter, RFC 3339 in UTC
  *
+ * A letter that is too large for its topic loses the headers that say why, then those that say
+ * where it came from; the log says so.
+ *
  * busbar.hops, which counts how often the record was sent back (kafka/dlq_record.h), stays. */
 #ifndef BB_DEAD_LETTER_H
 #define BB_DEAD_LETTER_H

@@ -115,6 +115,14 @@ static char *reason_of(bb_outbox *outbox, const bb_letter *letter, rd_kafka_resp
 
 static void fail(bb_outbox *outbox, bb_letter *letter, rd_kafka_resp_err_t code)
 {
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && letter->shorten &&
+        letter->shorten(letter)) {
+        bb_log_warning("a record for topic %s is too large with its busbar.* headers: they are "
+                       "left out",
+                       letter->topic);
+        wait_for_retry(outbox, letter, 0);
+        return;
+    }
     g_autofree char *reason = reason_of(outbox, letter, code);
     letter->attempts++;
     say(outbox, letter, reason);

@@ -27,6 +27,8 @@ typedef struct bb_letter {
     guint batch_count;
     guint attempts;
     gint64 due_ms;
+    /* Makes a letter shorter that is too large for its topic; FALSE when it cannot. May be NULL. */
+    gboolean (*shorten)(struct bb_letter *letter);
 } bb_letter;
 
 bb_letter *bb_letter_new(const char *topic);
