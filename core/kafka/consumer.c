@@ -11,6 +11,7 @@
 #include "kafka/topics.h"
 #include "pipeline/policy.h"
 
+#define NUDGE_AFTER_MS 5
 #define READ_TIMEOUT_MS 50
 #define FULL_WAIT_MS 20
 #define SAY_AGAIN_MS 5000
@@ -313,6 +314,17 @@ static void keep_house(bb_consumer *consumer)
     }
 }
 
+/* Waits in two steps, so that a fetcher that sleeps over a topic that is not empty is soon woken.
+ */
+static void read_records(bb_consumer *consumer, gint64 wait_ms)
+{
+    gint64 first_ms = bb_kafka_at_least(2, 2, 0) ? wait_ms : MIN(wait_ms, NUDGE_AFTER_MS);
+    if (bb_consumer_read(consumer, (int)first_ms) || wait_ms == first_ms)
+        return;
+    bb_consumer_nudge(consumer);
+    (void)bb_consumer_read(consumer, (int)(wait_ms - first_ms));
+}
+
 /* One turn of the loop; FALSE when `once` has seen it all. */
 static gboolean turn(bb_consumer *consumer)
 {
@@ -330,7 +342,7 @@ static gboolean turn(bb_consumer *consumer)
     if (full)
         bb_consumer_collect(consumer, MAX(MIN(wait, FULL_WAIT_MS), 1));
     else if (consumer->has_assignment)
-        bb_consumer_read(consumer, (int)wait);
+        read_records(consumer, wait);
     keep_house(consumer);
     return TRUE;
 }

@@ -260,3 +260,34 @@ void bb_consumer_update_lag(bb_consumer *consumer)
     bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->metrics.lag, found.unknown ? NAN : (double)found.sum);
 }
+
+typedef struct behind {
+    bb_consumer *consumer;
+    gint32 partition; /* one that has records that were not read; -1: none found yet */
+} behind;
+
+static void find_behind(gint32 partition, bb_partition *state, void *user)
+{
+    behind *found = user;
+    gint64 low, high;
+    if (found->partition >= 0 || state->position < 0)
+        return;
+    rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
+        found->consumer->client, found->consumer->type->topic, partition, &low, &high);
+    if (!code && state->position < high)
+        found->partition = partition;
+}
+
+/* A fetcher of librdkafka before 2.2 that has found its queue full sleeps for up to a second, also
+ * when the queue has long been empty again. Any request to the leader wakes it. */
+void bb_consumer_nudge(bb_consumer *consumer)
+{
+    enum { TIMEOUT_MS = 1000 };
+    behind found = {consumer, -1};
+    gint64 low, high;
+    bb_partitions_each(consumer->partitions, find_behind, &found);
+    if (found.partition >= 0)
+        (void)rd_kafka_query_watermark_offsets(consumer->client, consumer->type->topic,
+                                               found.partition, &low, &high,
+                                               TIMEOUT_MS); /* sent is enough */
+}

@@ -155,14 +155,14 @@ void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
         hand_over(consumer, lane);
 }
 
-void bb_consumer_read(bb_consumer *consumer, int timeout_ms)
+gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
 {
     guint room = consumer->type->settings->in_flight_records;
     room = room > consumer->in_flight_records ? room - consumer->in_flight_records : 1;
     guint64 taken = 0;
     ssize_t count = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->read, 1);
     if (count < 1)
-        return;
+        return FALSE;
     if (room > 1) {
         ssize_t more = rd_kafka_consume_batch_queue(consumer->queue, 0, consumer->read + 1,
                                                     MIN(room, READ_MAX) - 1);
@@ -170,11 +170,11 @@ void bb_consumer_read(bb_consumer *consumer, int timeout_ms)
     }
     for (ssize_t i = 0; i < count; i++)
         taken += take(consumer, consumer->read[i]) ? 1 : 0;
-    if (!taken)
-        return;
-    count_taken(consumer, taken);
+    if (taken)
+        count_taken(consumer, taken);
     for (guint lane = 0; lane < consumer->workers->len; lane++)
         hand_over(consumer, lane);
+    return TRUE;
 }
 
 /* Notes what became of the records of a batch and lets go of them. */

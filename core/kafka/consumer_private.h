@@ -82,8 +82,9 @@ void bb_consumer_take_picture(bb_consumer *consumer);
 /* consumer_flow.c */
 /* [any thread] A batch is back. */
 void bb_consumer_returned(bb_batch *batch, void *user);
-/* Reads what is there and hands it to the lanes; waits up to `timeout_ms` for the first record. */
-void bb_consumer_read(bb_consumer *consumer, int timeout_ms);
+/* Reads what is there and hands it to the lanes; waits up to `timeout_ms` for the first record.
+ * FALSE when there was nothing. */
+gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms);
 /* Takes batches that are back; waits up to `timeout_ms` for the first. */
 void bb_consumer_collect(bb_consumer *consumer, gint64 timeout_ms);
 /* Back-pressure, with hysteresis: TRUE when nothing is to be read. */
@@ -106,5 +107,7 @@ gboolean bb_consumer_know_ends(bb_consumer *consumer);
 /* `once`: TRUE when everything up to the ends is final. */
 gboolean bb_consumer_reached_ends(bb_consumer *consumer);
 void bb_consumer_update_lag(bb_consumer *consumer);
+/* Wakes the client's fetcher when there are records in the topic that were not read. */
+void bb_consumer_nudge(bb_consumer *consumer);
 
 #endif

@@ -32,7 +32,7 @@ domains:
     plugin: ownlens_customer
     events:
       user_event:
-        consume: {{ concurrency: {concurrency}, order: key, enrich: true }}
+        consume: {{ concurrency: {concurrency}, order: key, enrich: true, in_flight_records: 2000 }}
         handlers: [empty]
 handlers:
   empty: {{ plugin: {build}/lib/bench/bench_empty_handler.so }}
