@@ -1,15 +1,7 @@
 /* customer.user_event: one thing a reader did. */
-#include <stdlib.h>
-
 #include "customer.h"
-#include "tally.h"
+#include "dated.h"
 #include "user_event.contract.h"
-
-typedef struct user_event {
-    busbar_field event_timestamp;
-    busbar_field event_date;
-    ownlens_tally by_type;
-} user_event;
 
 static const ownlens_tally_plan by_type = {
     .member = "event_type",
@@ -22,39 +14,14 @@ static const ownlens_tally_plan by_type = {
 
 static int32_t create(busbar_call *call, busbar_bytes config, void **ret_self)
 {
-    user_event *self = malloc(sizeof(*self));
     (void)config; /* it has no settings */
-    if (!self)
-        return busbar_fail(call, BUSBAR_FATAL, "out of memory");
-    self->event_timestamp = busbar_field_of(call, "event_timestamp");
-    self->event_date = busbar_field_of(call, "event_date");
-    ownlens_tally_init(&self->by_type, call, &by_type);
-    *ret_self = self;
-    return BUSBAR_PASS;
-}
-
-static void destroy(void *self)
-{
-    free(self);
-}
-
-static int32_t enrich(void *data, busbar_call *call, busbar_event *event)
-{
-    const user_event *self = data;
-    return ownlens_derive_date(call, event, self->event_date, self->event_timestamp, "event_date");
-}
-
-static int32_t handle(void *data, busbar_call *call, const busbar_batch *batch, int32_t *verdicts)
-{
-    const user_event *self = data;
-    ownlens_tally_add(&self->by_type, call, batch);
-    return ownlens_pass_all(batch, verdicts);
+    return ownlens_dated_create(call, &by_type, ret_self);
 }
 
 static const busbar_event_ops ops = {
     .struct_size = sizeof(ops),
-    .enrich = enrich,
-    .handle = handle,
+    .enrich = ownlens_dated_enrich,
+    .handle = ownlens_dated_handle,
 };
 
 const busbar_event_type customer_user_event = {
@@ -66,5 +33,5 @@ const busbar_event_type customer_user_event = {
     .contract = user_event_contract,
     .ops = &ops,
     .create = create,
-    .destroy = destroy,
+    .destroy = ownlens_dated_destroy,
 };
