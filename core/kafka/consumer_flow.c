@@ -168,8 +168,11 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
                                                     MIN(room, READ_MAX) - 1);
         count += MAX(more, 0);
     }
-    for (ssize_t i = 0; i < count; i++)
+    for (ssize_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            __builtin_prefetch(consumer->read[i + 1]); /* made by another thread */
         taken += take(consumer, consumer->read[i]) ? 1 : 0;
+    }
     if (taken)
         count_taken(consumer, taken);
     for (guint lane = 0; lane < consumer->workers->len; lane++)
@@ -184,6 +187,8 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
     for (guint i = 0; i < batch->count; i++) {
         bb_item *item = &batch->items[i];
         guint8 outcome = spoiled ? 0 : item->outcome;
+        if (i + 1 < batch->count)
+            __builtin_prefetch(batch->items[i + 1].message); /* to be given back next */
         if (outcome)
             (void)bb_partitions_finish(consumer->partitions, item->origin.partition, item->epoch,
                                        item->origin.offset); /* FALSE: it came too late */
