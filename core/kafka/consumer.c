@@ -305,7 +305,7 @@ static void keep_house(bb_consumer *consumer)
     gint64 now = bb_clock_monotonic_ms();
     if (now >= consumer->commit_at_ms) {
         consumer->commit_at_ms = now + consumer->type->settings->commit_interval_ms;
-        bb_consumer_commit(consumer, FALSE);
+        (void)bb_consumer_commit(consumer, FALSE); /* on_commit hears of it */
     }
     if (now >= consumer->lag_at_ms) {
         consumer->lag_at_ms = now + LAG_MS;
@@ -350,8 +350,9 @@ static gboolean turn(bb_consumer *consumer)
 static void finish(bb_consumer *consumer)
 {
     gboolean fast = g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST;
-    bb_consumer_settle(consumer, fast ? 0 : consumer->context->settings->drain_ms);
-    bb_consumer_commit(consumer, TRUE);
+    gint64 drain_ms = fast ? 0 : consumer->context->settings->drain_ms;
+    bb_consumer_settle(consumer, drain_ms);
+    bb_consumer_commit_last(consumer, drain_ms);
     bb_consumer_update_lag(consumer);
     bb_consumer_take_picture(consumer);
     for (guint i = 0; i < consumer->workers->len; i++)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#define COMMIT_AGAIN_MS 200
 #define SETTLE_WAIT_MS 20
 #define QUERY_TIMEOUT_MS 5000
 
@@ -72,7 +73,7 @@ static void give_back(bb_consumer *consumer, const rd_kafka_topic_partition_list
         forget(consumer);
     } else if (!consumer->closing) {
         bb_consumer_settle(consumer, consumer->context->settings->drain_ms);
-        bb_consumer_commit(consumer, TRUE);
+        (void)bb_consumer_commit(consumer, TRUE); /* said there; the others read it again */
     }
     for (int i = 0; i < list->cnt; i++) {
         bb_partitions_revoke(consumer->partitions, list->elems[i].partition);
@@ -147,15 +148,34 @@ void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms)
     forget(consumer);
 }
 
-void bb_consumer_commit(bb_consumer *consumer, gboolean wait)
+static void forget_committed(gint32 partition, bb_partition *state, void *user)
 {
+    bb_consumer *consumer = user;
+    (void)state;
+    bb_partitions_uncommit(consumer->partitions, partition);
+}
+
+gboolean bb_consumer_commit(bb_consumer *consumer, gboolean wait)
+{
+    /* What was sent without waiting may still fail: while one waits, it is sent once more. */
+    if (wait)
+        bb_partitions_each(consumer->partitions, forget_committed, consumer);
     rd_kafka_topic_partition_list_t *list = bb_partitions_to_commit(consumer->partitions);
     if (!list)
-        return;
+        return TRUE;
     rd_kafka_resp_err_t code = rd_kafka_commit(consumer->client, list, wait ? 0 : 1);
     if (code) /* on_commit is not called then */
         bb_consumer_on_commit(consumer->client, code, list, consumer);
     rd_kafka_topic_partition_list_destroy(list);
+    return !code;
+}
+
+void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms)
+{
+    gint64 deadline = bb_clock_monotonic_ms() + timeout_ms;
+    while (!bb_consumer_commit(consumer, TRUE) && bb_clock_monotonic_ms() < deadline &&
+           g_atomic_int_get(&consumer->stopping) != BB_STOP_FAST)
+        bb_consumer_collect(consumer, COMMIT_AGAIN_MS);
 }
 
 void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,

@@ -101,7 +101,11 @@ void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *list, void *opaque);
 /* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
 void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
-void bb_consumer_commit(bb_consumer *consumer, gboolean wait);
+/* FALSE when waiting for it showed that it failed. */
+gboolean bb_consumer_commit(bb_consumer *consumer, gboolean wait);
+/* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
+ * read twice. */
+void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms);
 /* `once`: TRUE when all ends are known, FALSE while Kafka does not answer. */
 gboolean bb_consumer_know_ends(bb_consumer *consumer);
 /* `once`: TRUE when everything up to the ends is final. */

@@ -175,7 +175,7 @@ class Flow(unittest.TestCase):
             ("malformed", "parse", b"key", b'{"garage":',
              [("trace", b"\x00\xff=,\n"), ("trace", b"twice"), ("empty", b""), ("null", None)]),
             ("pattern", "validate", b"\xff\x00", b'{"garage":"North","plate":"1"}', []),
-            ("required", "validate", None, b"{}", [("busbar.reason", b"of someone else")]),
+            ("required", "validate", None, b"{}", [("reason", b"of someone else")]),
             ("empty", "parse", b"k", b"", []),
             ("empty", "parse", b"", None, []),
             ("malformed", "parse", b"k", b"\x00\x01\xfe\xff" * 64, []),

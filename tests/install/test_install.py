@@ -68,10 +68,11 @@ class Installed(unittest.TestCase):
         return path
 
     def flow(self, config, event, lines, expect=0):
-        """Publishes the lines and handles them; returns the outcomes of publishing."""
-        result = call(self.busbar, "--config", config, "publish", "--json", event, "-", env=self.env,
+        """Publishes the lines and handles them in the folder of the configuration; returns the outcomes of publishing."""
+        where = {"cwd": os.path.dirname(config), "env": self.env}
+        result = call(self.busbar, "--config", config, "publish", "--json", event, "-", **where,
                       stdin="".join(line + "\n" for line in lines), expect=expect)
-        call(self.busbar, "--config", config, "run", "--once", env=self.env)
+        call(self.busbar, "--config", config, "run", "--once", **where)
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def test_what_is_installed(self):
