@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lax timestamps, dates, integers and UUIDs agree with pydantic on random inputs.
 
-Usage: test_pydantic_forms.py PROGRAM [SEED]; PROGRAM is the built canonical_forms. Without pydantic
+Usage: pydantic_forms.py PROGRAM [SEED]; PROGRAM is the built canonical_forms. Without pydantic
 the test is skipped (exit 77). Forms where busbar differs on purpose are not made here; they are named
 in tests/data/canonical/differences.tsv.
 """
