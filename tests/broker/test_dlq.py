@@ -70,8 +70,8 @@ class Redrive(unittest.TestCase):
         return ends
 
     def redrive_and_kill(self, count):
-        """Kills the process once `count` records are back."""
-        process = kit.spawn("dlq", "redrive", EVENT, "--config", self.config, "--rate", "1000")
+        """Kills the process once `count` records are back; its rate makes it take ten seconds, so that this is in the middle."""
+        process = kit.spawn("dlq", "redrive", EVENT, "--config", self.config, "--rate", str(max(RECORDS // 10, 100)))
         end = time.monotonic() + 60
         while sum(self.ends(TOPIC).values()) < RECORDS + count and time.monotonic() < end:
             self.assertIsNone(process.poll(), "it ended before it was killed")
