@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/dead_letter.h"
@@ -51,6 +52,7 @@ static void on_dead_letter(void *user, bb_item *item, const bb_fault *fault)
 {
     bb_consumer *consumer = user;
     const bb_consumer_context *context = consumer->context;
+    BB_FAULT("letter.make");
     bb_letter *letter = bb_dead_letter_new(consumer->type, item, fault, bb_clock_wall_us());
     if (context->rejected) {
         g_autofree char *line = bb_dead_letter_line(consumer->type, item, fault);
@@ -351,14 +353,18 @@ static void finish(bb_consumer *consumer)
 {
     gboolean fast = g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST;
     gint64 drain_ms = fast ? 0 : consumer->context->settings->drain_ms;
+    BB_FAULT("drain.begin");
     bb_consumer_settle(consumer, drain_ms);
+    BB_FAULT("drain.settled");
     bb_consumer_commit_last(consumer, drain_ms);
+    BB_FAULT("drain.committed");
     bb_consumer_update_lag(consumer);
     bb_consumer_take_picture(consumer);
     for (guint i = 0; i < consumer->workers->len; i++)
         bb_worker_stop(g_ptr_array_index(consumer->workers, i));
     consumer->closing = TRUE;
     (void)rd_kafka_consumer_close(consumer->client); /* its failure changes nothing any more */
+    BB_FAULT("drain.closed");
 }
 
 static void *run(void *data)

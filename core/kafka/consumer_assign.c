@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 #define COMMIT_AGAIN_MS 200
@@ -47,6 +48,7 @@ static void log_failure(const bb_consumer *consumer, rd_kafka_error_t *error)
 
 static void take_over(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
+    BB_FAULT("assign.begin");
     for (int i = 0; i < list->cnt; i++) {
         bb_partitions_assign(consumer->partitions, list->elems[i].partition);
         forward(consumer, list->elems[i].partition, TRUE); /* before the fetch starts */
@@ -56,6 +58,7 @@ static void take_over(bb_consumer *consumer, const rd_kafka_topic_partition_list
     else
         (void)rd_kafka_assign(consumer->client, list); /* fails only when closing */
     consumer->has_assignment = TRUE;
+    BB_FAULT("assign.done");
     log_list(consumer, "assigned", list);
 }
 
@@ -69,11 +72,14 @@ static void forget(bb_consumer *consumer)
 static void give_back(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
     gboolean lost = rd_kafka_assignment_lost(consumer->client) != 0;
+    BB_FAULT("revoke.begin");
     if (lost) { /* somebody else has them already */
         forget(consumer);
     } else if (!consumer->closing) {
         bb_consumer_settle(consumer, consumer->context->settings->drain_ms);
+        BB_FAULT("revoke.settled");
         (void)bb_consumer_commit(consumer, TRUE); /* said there; the others read it again */
+        BB_FAULT("revoke.committed");
     }
     for (int i = 0; i < list->cnt; i++) {
         bb_partitions_revoke(consumer->partitions, list->elems[i].partition);
@@ -85,6 +91,7 @@ static void give_back(bb_consumer *consumer, const rd_kafka_topic_partition_list
         (void)rd_kafka_assign(consumer->client, NULL);
         consumer->has_assignment = FALSE;
     }
+    BB_FAULT("revoke.done");
     if (!consumer->closing)
         log_list(consumer, lost ? "lost" : "given back", list);
 }
@@ -163,7 +170,10 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gboolean wait)
     rd_kafka_topic_partition_list_t *list = bb_partitions_to_commit(consumer->partitions);
     if (!list)
         return TRUE;
-    rd_kafka_resp_err_t code = rd_kafka_commit(consumer->client, list, wait ? 0 : 1);
+    rd_kafka_resp_err_t code = BB_FAULT_ERRNO("commit.begin")
+                                   ? RD_KAFKA_RESP_ERR__TRANSPORT
+                                   : rd_kafka_commit(consumer->client, list, wait ? 0 : 1);
+    BB_FAULT("commit.sent");
     if (code) /* on_commit is not called then */
         bb_consumer_on_commit(consumer->client, code, list, consumer);
     rd_kafka_topic_partition_list_destroy(list);
@@ -184,6 +194,7 @@ void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
     bb_consumer *consumer = opaque;
     rd_kafka_resp_err_t first = code;
     (void)client;
+    BB_FAULT("commit.answer");
     for (int i = 0; list && i < list->cnt; i++) {
         rd_kafka_resp_err_t failed = code ? code : list->elems[i].err;
         if (!failed)

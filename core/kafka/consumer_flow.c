@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 #define READ_MAX 1000
@@ -58,6 +59,7 @@ static void hand_over(bb_consumer *consumer, guint lane)
     bb_batch *batch = g_steal_pointer(&consumer->open[lane]);
     if (!batch)
         return;
+    BB_FAULT("consume.hand");
     bb_worker_push(g_ptr_array_index(consumer->workers, lane), batch);
     consumer->next_lane++;
 }
@@ -163,6 +165,7 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
     ssize_t count = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->read, 1);
     if (count < 1)
         return FALSE;
+    BB_FAULT("consume.read");
     if (room > 1) {
         ssize_t more = rd_kafka_consume_batch_queue(consumer->queue, 0, consumer->read + 1,
                                                     MIN(room, READ_MAX) - 1);
@@ -241,6 +244,7 @@ void bb_consumer_collect(bb_consumer *consumer, gint64 timeout_ms)
         return;
     while ((batch = bb_batch_queue_pop(&returned)))
         account(consumer, batch, &sums);
+    BB_FAULT("consume.account");
     add_sums(consumer, &sums);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/delivery_error.h"
@@ -142,10 +143,11 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     bb_outbox *outbox = opaque;
     bb_letter *letter = message->_private;
     (void)client;
-    if (message->err) {
-        fail(outbox, letter, message->err);
+    if (BB_FAULT_ERRNO("letter.answer") || message->err) {
+        fail(outbox, letter, message->err ? message->err : RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
         return;
     }
+    BB_FAULT("letter.confirmed");
     bb_letter_free(letter);
     (void)g_atomic_int_dec_and_test(&outbox->pending);
 }
@@ -217,9 +219,11 @@ static rd_kafka_resp_err_t produce(bb_outbox *outbox, bb_letter *letter)
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = letter},
     };
+    BB_FAULT("letter.send");
     (void)pthread_rwlock_rdlock(&outbox->client_lock);
     rd_kafka_error_t *error = rd_kafka_produceva(outbox->client, parts, G_N_ELEMENTS(parts));
     (void)pthread_rwlock_unlock(&outbox->client_lock);
+    BB_FAULT("letter.sent");
     if (!error)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t code = rd_kafka_error_code(error);
@@ -277,6 +281,7 @@ static gboolean make_topic(bb_outbox *outbox, const bb_letter *letter)
 {
     if (topic_is_ready(outbox, letter))
         return TRUE;
+    BB_FAULT("letter.topic");
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     g_ptr_array_add(names, letter->topic);

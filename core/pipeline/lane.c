@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/fault.h"
 #include "pipeline/policy.h"
 #include "pipeline/sink.h"
 
@@ -400,6 +401,7 @@ static void collect(GPtrArray *items, bb_batch *batch, guint accepted, gboolean 
 
 static void begin_current(bb_lane *lane)
 {
+    BB_FAULT("lane.begin");
     lane->current = bb_batch_queue_pop(&lane->incoming);
     lane->processed = FALSE;
     task_begin(&lane->forward, 0);
@@ -415,6 +417,7 @@ static void go_forward(bb_lane *lane, gint64 now_ms)
         process(lane, now_ms);
     else
         hand(lane, task, now_ms);
+    BB_FAULT("lane.stage");
     if (lane->stopped || !task_done(task))
         return;
     guint next = lane->processed ? task->sink + 1 : 0;
@@ -442,6 +445,7 @@ static void begin_replay(bb_lane *lane)
 static void end_flush(bb_lane *lane)
 {
     bb_batch *batch;
+    BB_FAULT("lane.finish");
     lane->flush.active = FALSE;
     lane->unflushed_bytes = 0;
     lane->unflushed_records = 0;
@@ -484,7 +488,9 @@ static void go_flush(bb_lane *lane, gint64 now_ms)
         return;
     }
     bb_answer answer;
+    BB_FAULT("lane.flush");
     bb_sink_flush(sink, &answer);
+    BB_FAULT("lane.flushed");
     gboolean passed = take_single(lane, task, &answer, bb_sink_faults(sink), now_ms);
     bb_sink_forget(sink);
     if (lane->stopped)
