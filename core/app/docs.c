@@ -1,9 +1,10 @@
-/* Man page and bash completion, from the tables of the commands. */
+/* Man page, bash completion and other documents that are made from tables. */
 #include <stdio.h>
 #include <string.h>
 
 #include "app/help.h"
 #include "app/session.h"
+#include "kafka/gates.h"
 
 /* Text with the characters that roff takes for itself escaped. */
 static void print_roff(const char *text)
@@ -207,22 +208,31 @@ static void print_bash(void)
     (void)printf("%s", bash_tail);
 }
 
+/* The table of docs/librdkafka.md. */
+static void print_gates(void)
+{
+    g_autofree char *table = bb_gates_markdown();
+    (void)printf("%s", table);
+}
+
 static int run_docs(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "man") == 0)
         print_man();
     else if (argc == 2 && strcmp(argv[1], "bash") == 0)
         print_bash();
+    else if (argc == 2 && strcmp(argv[1], "gates") == 0)
+        print_gates();
     else
-        return bb_app_usage("_docs", "_docs takes man or bash");
+        return bb_app_usage("_docs", "takes one of man, bash, gates");
     return BB_EXIT_DONE;
 }
 
 extern const bb_command bb_command__docs;
 const bb_command bb_command__docs = {
     .name = "_docs",
-    .arguments = "man|bash",
-    .summary = "Print the man page or the bash completion",
+    .arguments = "man|bash|gates",
+    .summary = "Print the man page, the bash completion, or the table of docs/librdkafka.md",
     .run = run_docs,
 };
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "kafka/embedded.h"
+#include "kafka/gates.h"
 
 #define SAY_AGAIN_MS 5000
 #define WAIT_SLICE_MS 200
@@ -177,14 +178,22 @@ static gboolean set_extra(rd_kafka_conf_t *conf, const char *const *extra, GErro
     return TRUE;
 }
 
+/* Settings without which a version of the library cannot be used; the user's come later and win. */
+static gboolean set_for_version(rd_kafka_conf_t *conf, GError **error)
+{
+    return !bb_gate_active(BB_GATE_PUSH_METRICS) ||
+           set(conf, "enable.metrics.push", "false", FALSE, error);
+}
+
 rd_kafka_conf_t *bb_kafka_conf_new(const bb_settings *settings, const char *const *extra,
                                    GError **error)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    if (set(conf, "client.id", "busbar", FALSE, error) && set_bootstrap(conf, settings, error) &&
-        set_properties(conf, settings, error) && set_extra(conf, extra, error))
+    if (set(conf, "client.id", "busbar", FALSE, error) && set_for_version(conf, error) &&
+        set_bootstrap(conf, settings, error) && set_properties(conf, settings, error) &&
+        set_extra(conf, extra, error))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

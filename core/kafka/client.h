@@ -1,4 +1,4 @@
-/* librdkafka configuration from the settings, and what the running library can do. */
+/* librdkafka clients: configuration from the settings, waiting for Kafka, their end. */
 #ifndef BB_KAFKA_CLIENT_H
 #define BB_KAFKA_CLIENT_H
 
@@ -24,7 +24,8 @@ rd_kafka_t *bb_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, GError **e
  * was tried. */
 gboolean bb_kafka_wait(rd_kafka_t *client, gint64 timeout_ms, const gint *stop, GError **error);
 
-/* Runtime version check: bb_kafka_at_least(2, 10, 0). */
-gboolean bb_kafka_at_least(int major, int minor, int patch);
+/* Ends a client within `timeout_ms`. FALSE when it does not end (see the gates close-hangs,
+ * removed-partition and held-objects): it is left behind then, and a warning says so. */
+gboolean bb_kafka_end(rd_kafka_t *client, gint64 timeout_ms);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/dead_letter.h"
+#include "kafka/gates.h"
 #include "kafka/topics.h"
 #include "pipeline/policy.h"
 
@@ -20,6 +21,10 @@
 #define TOPIC_AGAIN_MS 1000
 #define TOPIC_TIMEOUT_MS 5000
 #define READ_SLOTS 1000
+#define CLOSE_MS 10000
+#define CLOSE_FAST_MS 1000
+#define CLOSE_WAIT_MS 20
+#define END_MS 10000
 
 void bb_consumer_fail(bb_consumer *consumer, bb_error_code code, const char *format, ...)
 {
@@ -149,9 +154,9 @@ static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_consumer *consumer,
         !bb_kafka_conf_default(conf, settings, "partition.assignment.strategy", "range,roundrobin",
                                error))
         return FALSE;
-    /* newer libraries only: a full local queue is looked at again sooner */
-    (void)bb_kafka_conf_default(conf, settings, "fetch.queue.backoff.ms", "10", NULL);
-    return TRUE;
+    /* a full local queue is looked at again sooner */
+    return bb_gate_active(BB_GATE_NO_FETCH_BACKOFF) ||
+           bb_kafka_conf_default(conf, settings, "fetch.queue.backoff.ms", "10", error);
 }
 
 static gboolean make_client(bb_consumer *consumer, GError **error)
@@ -320,7 +325,8 @@ static void keep_house(bb_consumer *consumer)
  */
 static void read_records(bb_consumer *consumer, gint64 wait_ms)
 {
-    gint64 first_ms = bb_kafka_at_least(2, 2, 0) ? wait_ms : MIN(wait_ms, NUDGE_AFTER_MS);
+    gboolean nudges = bb_gate_active(BB_GATE_NO_FETCH_BACKOFF);
+    gint64 first_ms = nudges ? MIN(wait_ms, NUDGE_AFTER_MS) : wait_ms;
     if (bb_consumer_read(consumer, (int)first_ms) || wait_ms == first_ms)
         return;
     bb_consumer_nudge(consumer);
@@ -349,6 +355,24 @@ static gboolean turn(bb_consumer *consumer)
     return TRUE;
 }
 
+/* Leaves the group, as far as that can be done in time: everything is committed already. */
+static void close_client(bb_consumer *consumer, gint64 timeout_ms)
+{
+    gint64 deadline = bb_clock_monotonic_ms() + timeout_ms;
+    consumer->closing = TRUE;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->client, queue);
+    while (!error && !rd_kafka_consumer_closed(consumer->client) &&
+           bb_clock_monotonic_ms() < deadline)
+        (void)rd_kafka_queue_poll_callback(queue, CLOSE_WAIT_MS); /* the last revocation */
+    if (error)
+        rd_kafka_error_destroy(error); /* it had no group */
+    else if (!rd_kafka_consumer_closed(consumer->client))
+        bb_log_warning("%s: group %s could not be left within %.1f s", consumer->type->full_name,
+                       consumer->type->group, (double)timeout_ms / 1000);
+    rd_kafka_queue_destroy(queue);
+}
+
 static void finish(bb_consumer *consumer)
 {
     gboolean fast = g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST;
@@ -362,8 +386,7 @@ static void finish(bb_consumer *consumer)
     bb_consumer_take_picture(consumer);
     for (guint i = 0; i < consumer->workers->len; i++)
         bb_worker_stop(g_ptr_array_index(consumer->workers, i));
-    consumer->closing = TRUE;
-    (void)rd_kafka_consumer_close(consumer->client); /* its failure changes nothing any more */
+    close_client(consumer, fast ? CLOSE_FAST_MS : CLOSE_MS);
     BB_FAULT("drain.closed");
 }
 
@@ -451,7 +474,7 @@ void bb_consumer_free(bb_consumer *consumer)
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);
     if (consumer->client)
-        rd_kafka_destroy(consumer->client);
+        (void)bb_kafka_end(consumer->client, END_MS); /* said there */
     bb_monitor_clear(&consumer->monitor);
     g_clear_error(&consumer->error);
     g_clear_pointer(&consumer->pictured, g_array_unref);

@@ -309,8 +309,7 @@ static void find_behind(gint32 partition, bb_partition *state, void *user)
         found->partition = partition;
 }
 
-/* A fetcher of librdkafka before 2.2 that has found its queue full sleeps for up to a second, also
- * when the queue has long been empty again. Any request to the leader wakes it. */
+/* See the gate no-fetch-backoff. Any request to the leader wakes the fetcher. */
 void bb_consumer_nudge(bb_consumer *consumer)
 {
     enum { TIMEOUT_MS = 1000 };

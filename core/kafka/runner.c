@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "kafka/client.h"
 #include "kafka/consumer.h"
+#include "kafka/gates.h"
 #include "pipeline/monitor.h"
 
 #define KEPT_LINES 100
@@ -135,6 +136,7 @@ static void end_all(bb_runner *runner)
 static void *run(void *data)
 {
     bb_runner *runner = data;
+    bb_gates_warn();
     if (wait_for_kafka(runner)) {
         bb_outbox_start(runner->outbox);
         for (guint i = 0; i < runner->consumers->len; i++)

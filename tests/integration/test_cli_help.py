@@ -1,4 +1,5 @@
 """Help, man page and completion: one source, and each of them usable."""
+import json
 import os
 import pty
 import re
@@ -75,6 +76,19 @@ class Help(unittest.TestCase):
         result = kit.busbar("version", "--verbose").stdout.decode()
         for name in ("plugin ABI", "librdkafka", "GLib", "jansson", "PCRE2", "JIT", "compiler", "plugins"):
             self.assertIn(name, result)
+
+    def test_version_tells_what_is_known_of_librdkafka(self):
+        text = kit.busbar("version", "--verbose").stdout.decode()
+        document = json.loads(kit.busbar("version", "--verbose", "--json").stdout)
+        self.assertEqual(json.loads(kit.busbar("version", "--json").stdout), {"busbar": document["busbar"]})
+        self.assertGreaterEqual(len(document["gates"]), 20)
+        for gate in document["gates"]:
+            with self.subTest(gate["name"]):
+                self.assertRegex(text, rf'(?m)^  {"yes" if gate["active"] else "no "} {gate["name"]} ')
+                for part in ("reason", "action", "source", "affected"):
+                    self.assertIn(gate[part], text)
+        held = [gate for gate in document["gates"] if gate["affected"] == "all"]
+        self.assertTrue(held and all(gate["active"] for gate in held))
 
 
 class Docs(unittest.TestCase):

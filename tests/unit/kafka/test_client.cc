@@ -1,5 +1,7 @@
-/* Client configuration from the settings, waiting for a broker, version gates. */
+/* Client configuration from the settings, waiting for a broker. */
 #include <gtest/gtest.h>
+
+#include <atomic>
 
 #include "support.h"
 
@@ -115,13 +117,57 @@ TEST(KafkaClient, WaitStopsWhenAsked)
     rd_kafka_destroy(client);
 }
 
-TEST(KafkaClient, VersionGate)
+namespace
 {
-    EXPECT_TRUE(bb_kafka_at_least(2, 0, 2));
-    EXPECT_TRUE(bb_kafka_at_least(1, 9, 255));
-    EXPECT_FALSE(bb_kafka_at_least(3, 0, 0));
-    int version = rd_kafka_version();
-    int major = version >> 24, minor = (version >> 16) & 0xff, patch = (version >> 8) & 0xff;
-    EXPECT_TRUE(bb_kafka_at_least(major, minor, patch));
-    EXPECT_FALSE(bb_kafka_at_least(major, minor, patch + 1));
+
+/* Holds up the end of a client until the test lets go. */
+struct Gate {
+    GMutex lock;
+    std::atomic<bool> passed{false};
+};
+
+rd_kafka_resp_err_t wait_at_gate(rd_kafka_t *, void *opaque)
+{
+    auto *gate = static_cast<Gate *>(opaque);
+    g_mutex_lock(&gate->lock);
+    gate->passed = true;
+    g_mutex_unlock(&gate->lock);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t put_gate(rd_kafka_t *client, const rd_kafka_conf_t *, void *opaque, char *,
+                             size_t)
+{
+    return rd_kafka_interceptor_add_on_destroy(client, "gate", wait_at_gate, opaque);
+}
+
+} // namespace
+
+TEST(KafkaClient, TheEndIsBounded)
+{
+    static Gate gate; /* the client outlives the test for a moment */
+    g_mutex_init(&gate.lock);
+    Settings settings("127.0.0.1:1");
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, nullptr);
+    ASSERT_EQ(0, rd_kafka_conf_interceptor_add_on_new(conf, "gate", put_gate, &gate));
+    GError *error = nullptr;
+    rd_kafka_t *client = bb_kafka_new(RD_KAFKA_PRODUCER, conf, &error);
+    ASSERT_NE(nullptr, client) << take(&error);
+    g_mutex_lock(&gate.lock);
+    EXPECT_FALSE(bb_kafka_end(client, 50));
+    EXPECT_FALSE(gate.passed);
+    g_mutex_unlock(&gate.lock);
+    for (int i = 0; i < 5000 && !gate.passed; i++)
+        g_usleep(1000);
+    EXPECT_TRUE(gate.passed);
+}
+
+TEST(KafkaClient, AnEndThatIsDue)
+{
+    Settings settings("127.0.0.1:1");
+    GError *error = nullptr;
+    rd_kafka_t *client = bb_kafka_new(RD_KAFKA_PRODUCER,
+                                      bb_kafka_conf_new(settings.get(), nullptr, nullptr), &error);
+    ASSERT_NE(nullptr, client) << take(&error);
+    EXPECT_TRUE(bb_kafka_end(client, 20000));
 }
