@@ -1,16 +1,13 @@
 /* `busbar run`: consumes every enabled event type until it is asked to stop. */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "app/command.h"
 #include "app/run_admin.h"
 #include "app/run_view.h"
 #include "app/session.h"
+#include "app/supervisor.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -85,40 +82,15 @@ static gboolean read_options(bb_run_options *ret_options, int *ret_exit)
     return FALSE;
 }
 
-/* Signals are read from a descriptor, so that the answer to one is an ordinary line of code.
- * Blocked before any thread is made: threads inherit that. */
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail for these */
-    (void)signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static gboolean signal_came(int signals, int timeout_ms)
-{
-    struct pollfd wait = {.fd = signals, .events = POLLIN};
-    struct signalfd_siginfo info;
-    if (poll(&wait, 1, timeout_ms) < 1)
-        return FALSE;
-    return read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
-}
-
-static void take_signal(bb_runner *runner, guint count)
+static void take_stop(bb_runner *runner, gint count)
 {
     if (count == 1) {
         bb_log_info("stopping: what was read is finished and committed first; a second signal ends "
                     "faster");
         bb_runner_stop(runner);
-    } else if (count == 2) {
+    } else {
         bb_log_warning("ending now: what is in hand will be read again");
         bb_runner_hurry(runner);
-    } else {
-        bb_log_warning("ended by signal");
-        _exit(128 + SIGTERM); /* a plugin may hang; nothing of it was committed */
     }
 }
 
@@ -138,12 +110,14 @@ static void announce(const GPtrArray *types, const bb_settings *settings)
                 types->len == 1 ? "" : "s", settings->bootstrap);
 }
 
-static void wait_for_end(bb_runner *runner, bb_run_view *view, bb_run_admin *admin, int signals)
+static void wait_for_end(bb_runner *runner, bb_run_view *view, bb_run_admin *admin,
+                         const bb_contain *contain)
 {
-    guint count = 0;
+    gint taken = 0;
     while (!bb_runner_done(runner)) {
-        if (signal_came(signals, TURN_MS))
-            take_signal(runner, ++count);
+        gint stops = MIN(bb_supervisor_wait(contain, TURN_MS), 2);
+        while (taken < stops)
+            take_stop(runner, ++taken);
         bb_run_view_update(view);
         bb_run_admin_beat(admin);
     }
@@ -158,7 +132,7 @@ static bb_run_admin *open_admin(const bb_session *session, bb_runner *runner,
 }
 
 static int consume(const bb_session *session, GPtrArray *types, const bb_run_options *run_options,
-                   int signals)
+                   const bb_contain *contain)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(bb_runner) runner =
@@ -173,7 +147,7 @@ static int consume(const bb_session *session, GPtrArray *types, const bb_run_opt
     g_autoptr(bb_run_view) view = bb_run_view_new(runner, types, live, option_progress);
     if (!bb_runner_start(runner, &error))
         return bb_app_fail(g_steal_pointer(&error));
-    wait_for_end(runner, view, admin, signals);
+    wait_for_end(runner, view, admin, contain);
     gboolean good = bb_runner_join(runner, &error);
     bb_run_view_end(view);
     /* as text it is for the reader of the log: standard output may be a handler's */
@@ -183,25 +157,34 @@ static int consume(const bb_session *session, GPtrArray *types, const bb_run_opt
     return BB_EXIT_DONE;
 }
 
+typedef struct job {
+    bb_session *session; /* without plugins: those are for the worker */
+    bb_run_options options;
+} job;
+
+static int work(bb_contain *contain, void *user)
+{
+    const job *self = user;
+    int exit_code = BB_EXIT_DONE;
+    if (!bb_session_load_plugins(self->session, &exit_code))
+        return exit_code;
+    g_autoptr(GPtrArray) types = choose_types(self->session, &exit_code);
+    return types ? consume(self->session, types, &self->options, contain) : exit_code;
+}
+
 static int run(int argc, char **argv)
 {
     int exit_code = BB_EXIT_USAGE;
-    bb_run_options run_options = {0};
+    job self = {0};
     if (argc > 1)
         return bb_app_usage("run", "unexpected argument `%s`", argv[1]);
-    if (!read_options(&run_options, &exit_code))
+    if (!read_options(&self.options, &exit_code))
         return exit_code;
-    int signals = open_signals();
-    if (signals < 0) {
-        bb_app_error("signals cannot be received: %s", g_strerror(errno));
-        return BB_EXIT_BUG;
-    }
-    g_autoptr(bb_session) session = bb_session_new(&exit_code);
-    g_autoptr(GPtrArray) types = session ? choose_types(session, &exit_code) : NULL;
-    if (types)
-        exit_code = consume(session, types, &run_options, signals);
-    (void)close(signals);
-    return exit_code;
+    g_autoptr(bb_session) session = bb_session_new_settings(&exit_code);
+    if (!session)
+        return exit_code;
+    self.session = session;
+    return bb_supervisor_run(session->settings, work, &self);
 }
 
 const bb_command bb_command_run = {

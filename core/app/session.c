@@ -93,6 +93,17 @@ bb_session *bb_session_new_settings(int *ret_exit)
     return session;
 }
 
+gboolean bb_session_load_plugins(bb_session *session, int *ret_exit)
+{
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
+    session->registry = bb_registry_new(session->settings, session->metrics, problems);
+    if (!problems->len)
+        return TRUE;
+    bb_session_print_problems(problems);
+    *ret_exit = BB_EXIT_PLUGIN;
+    return FALSE;
+}
+
 bb_session *bb_session_try(const char *path, const char *const *overrides, GPtrArray *problems,
                            int *ret_exit)
 {

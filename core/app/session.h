@@ -19,6 +19,8 @@ bb_session *bb_session_new(int *ret_exit);
 
 /* Settings and metrics only: no plugin is loaded. */
 bb_session *bb_session_new_settings(int *ret_exit);
+/* The rest of what bb_session_new does, for such a session. FALSE after trouble, as there. */
+gboolean bb_session_load_plugins(bb_session *session, int *ret_exit);
 
 /* As bb_session_new, from the file `path` (NULL: the usual search) with `overrides` ("key=value",
  * ends with NULL, or NULL) in front of those of the command line. */

@@ -12,6 +12,7 @@
 #include "kafka/gates.h"
 #include "kafka/topics.h"
 #include "pipeline/policy.h"
+#include "pipeline/suspects.h"
 
 #define NUDGE_AFTER_MS 5
 #define READ_TIMEOUT_MS 50
@@ -206,6 +207,9 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     /* a domain that is only a schema has nobody who could ask for the headers */
     consumer->wants_headers = type->ops.validate || type->ops.enrich || type->ops.handle ||
                               (type->handlers && type->handlers->len > 0);
+    bb_suspects *suspects = bb_suspects_used();
+    if (suspects && bb_suspects_any(suspects, type->full_name))
+        consumer->suspects = suspects;
     bb_consumer_make_metrics(consumer);
     if (!make_lanes(consumer, error) || !make_client(consumer, error))
         g_clear_pointer(&consumer, bb_consumer_free);

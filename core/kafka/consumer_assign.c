@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "pipeline/suspects.h"
 
 #define COMMIT_AGAIN_MS 200
 #define SETTLE_WAIT_MS 20
@@ -188,6 +189,17 @@ void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms)
         bb_consumer_collect(consumer, COMMIT_AGAIN_MS);
 }
 
+/* What is committed is not read again. */
+static void settle_suspects(bb_consumer *consumer, const rd_kafka_topic_partition_t *place)
+{
+    bb_marks *marks = bb_marks_used();
+    if (consumer->suspects && place->offset >= 0 &&
+        bb_suspects_settle(consumer->suspects, consumer->type->full_name, place->partition,
+                           place->offset) &&
+        marks)
+        g_atomic_int_set(&marks->careful, 0);
+}
+
 void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
                            rd_kafka_topic_partition_list_t *list, void *opaque)
 {
@@ -197,8 +209,10 @@ void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
     BB_FAULT("commit.answer");
     for (int i = 0; list && i < list->cnt; i++) {
         rd_kafka_resp_err_t failed = code ? code : list->elems[i].err;
-        if (!failed)
+        if (!failed) {
+            settle_suspects(consumer, &list->elems[i]);
             continue;
+        }
         first = failed;
         bb_partitions_uncommit(consumer->partitions, list->elems[i].partition);
     }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "pipeline/suspects.h"
 
 #define READ_MAX 1000
 #define POOL_PER_LANE 4
@@ -84,10 +85,23 @@ static void add_headers(bb_batch *batch, bb_item *item, const rd_kafka_message_t
     item->origin.header_count = (uint32_t)count;
 }
 
+static const bb_suspect *find_suspect(const bb_consumer *consumer,
+                                      const rd_kafka_message_t *message)
+{
+    if (G_LIKELY(!consumer->suspects))
+        return NULL;
+    return bb_suspects_find(consumer->suspects, consumer->type->full_name, message->partition,
+                            message->offset);
+}
+
 static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint64 epoch)
 {
     guint lane = lane_of(consumer, message);
+    const bb_suspect *suspect = find_suspect(consumer, message);
+    if (G_UNLIKELY(suspect))
+        hand_over(consumer, lane);
     bb_batch *batch = open_batch(consumer, lane);
+    batch->suspect = suspect;
     bb_item *item = bb_batch_add(batch);
     rd_kafka_timestamp_type_t kind;
     gsize size = message->len + message->key_len;
@@ -105,7 +119,7 @@ static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint6
     batch->epoch = MAX(batch->epoch, epoch);
     consumer->in_flight_bytes += size;
     consumer->in_flight_records++;
-    if (batch->count >= consumer->type->settings->batch_records)
+    if (batch->count >= consumer->type->settings->batch_records || suspect)
         hand_over(consumer, lane);
 }
 

@@ -26,7 +26,8 @@ struct bb_consumer {
     rd_kafka_message_t **read; /* of one round */
     bb_batch **open;           /* batch being filled, per lane; NULL: none */
     bb_batch_queue pool;
-    guint next_lane; /* order none */
+    guint next_lane;              /* order none */
+    struct bb_suspects *suspects; /* some are records of this event type; NULL: none is */
     gboolean wants_headers;
     guint64 in_flight_bytes;
     guint in_flight_records;

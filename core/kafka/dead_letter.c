@@ -9,6 +9,7 @@
 #define POINTER_BYTES 256
 #define KEYWORD_BYTES 64
 #define PLUGIN_BYTES 128
+#define STACK_BYTES 4000
 
 /* The longest start of `text` within `limit` bytes that does not end inside a character. */
 static gsize bounded(const char *text, gsize limit)
@@ -46,11 +47,12 @@ static void add_time(rd_kafka_headers_t *headers, gint64 now_us)
 /* What an earlier dead letter says of itself is replaced. `busbar.hops` is the record's own: it
  * tells how often the record was sent back. */
 static const char *const own_names[] = {
-    "busbar.stage",    "busbar.reason", "busbar.pointer", "busbar.keyword",   "busbar.plugin",
-    "busbar.attempts", "busbar.time",   "busbar.topic",   "busbar.partition", "busbar.offset",
+    "busbar.stage",  "busbar.reason",   "busbar.pointer",   "busbar.keyword",
+    "busbar.plugin", "busbar.attempts", "busbar.time",      "busbar.signal",
+    "busbar.stack",  "busbar.topic",    "busbar.partition", "busbar.offset",
 };
 /* From here on they say where the record was. */
-enum { OWN_PLACE = 7 };
+enum { OWN_PLACE = 9 };
 
 /* TRUE when there was one to remove. */
 static gboolean remove_headers(rd_kafka_headers_t *headers, gsize from, gsize end)
@@ -82,6 +84,10 @@ static rd_kafka_headers_t *make_headers(const bb_event_type *type, const bb_item
     add_number(headers, "busbar.partition", item->origin.partition);
     add_number(headers, "busbar.offset", item->origin.offset);
     add_number(headers, "busbar.attempts", fault->attempts);
+    if (fault->signal)
+        add(headers, "busbar.signal", fault->signal, KEYWORD_BYTES);
+    if (fault->stack && *fault->stack)
+        add(headers, "busbar.stack", fault->stack, STACK_BYTES);
     add_time(headers, now_us);
     return headers;
 }

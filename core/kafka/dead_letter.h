@@ -10,6 +10,9 @@
  * - busbar.plugin: who decided: "name version", at most 128 bytes
  * - busbar.topic, busbar.partition, busbar.offset: where the record came from
  * - busbar.attempts: tries at the stage that gave it up
+ * - busbar.signal: what ended the worker that had the record in hand: "SIGSEGV", "exit",
+ * "deadline"; only there when the record ended one
+ * - busbar.stack: where the worker was then, a line per frame, at most 4,000 bytes; as above
  * - busbar.time: of the dead letter, RFC 3339 in UTC
  *
  * A letter that is too large for its topic loses the headers that say why, then those that say

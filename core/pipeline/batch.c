@@ -29,6 +29,7 @@ void bb_batch_clear(bb_batch *batch)
     batch->count = 0;
     batch->size_bytes = 0;
     batch->epoch = 0;
+    batch->suspect = NULL;
     g_atomic_int_set(&batch->spoiled, 0);
     if (batch->arena)
         bb_arena_reset(batch->arena);

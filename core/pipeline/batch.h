@@ -33,9 +33,10 @@ struct bb_batch {
     guint count;
     guint capacity;
     bb_item *items;
-    gsize size_bytes; /* of keys and values */
-    gint64 epoch;     /* the latest of its items */
-    bb_arena *arena;  /* headers; lives with the batch */
+    gsize size_bytes;                 /* of keys and values */
+    gint64 epoch;                     /* the latest of its items */
+    const struct bb_suspect *suspect; /* its one record is handled alone; NULL: as always */
+    bb_arena *arena;                  /* headers; lives with the batch */
     bb_batch_done_fn done;
     void *user;
 };

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "pipeline/policy.h"
 #include "pipeline/sink.h"
+#include "pipeline/suspects.h"
 
 /* Items that wait for an answer of one stage. */
 typedef struct work {
@@ -311,7 +312,7 @@ static void process(bb_lane *lane, gint64 now_ms)
         const bb_answer answer = {result.verdict,
                                   result.scope,
                                   {result.stage, result.pointer, result.keyword, result.message,
-                                   lane->type->plugin, lane->type->plugin_version, 0}};
+                                   lane->type->plugin, lane->type->plugin_version, 0, NULL, NULL}};
         if (!apply(lane, item, &answer, &left.delay_ms))
             continue;
         task->items->pdata[begin + left.count++] = item;
@@ -320,6 +321,25 @@ static void process(bb_lane *lane, gint64 now_ms)
     }
     if (!lane->stopped)
         settle_chunk(lane, task, end, &left, now_ms);
+}
+
+/* A record that has ended a process more than once is shown to no plugin any more. */
+static void condemn(bb_lane *lane, bb_batch *batch)
+{
+    const bb_suspect *suspect = batch->suspect;
+    bb_item *item = &batch->items[0];
+    const bb_fault fault = {.stage = suspect->stage,
+                            .pointer = "",
+                            .keyword = "crash",
+                            .message = suspect->reason,
+                            .plugin = suspect->plugin,
+                            .plugin_version = suspect->version,
+                            .attempts = suspect->deaths,
+                            .signal = suspect->signal,
+                            .stack = suspect->stack};
+    item->outcome = BUSBAR_REJECT;
+    lane->ops->dead_letter(lane->user, item, &fault);
+    lane->forward.head = lane->forward.items->len;
 }
 
 /* Hands the next items of `task` to its sink. */
@@ -413,7 +433,10 @@ static void begin_current(bb_lane *lane)
 static void go_forward(bb_lane *lane, gint64 now_ms)
 {
     work *task = &lane->forward;
-    if (!lane->processed)
+    const bb_suspect *suspect = lane->current->suspect;
+    if (!lane->processed && suspect && suspect->condemned)
+        condemn(lane, lane->current);
+    else if (!lane->processed)
         process(lane, now_ms);
     else
         hand(lane, task, now_ms);
@@ -521,11 +544,19 @@ static void go_open(bb_lane *lane, gint64 now_ms)
     task->active = task->sink < lane->sinks->len;
 }
 
+/* A suspect is flushed alone: what is before it first, then it. */
+static gboolean separates(const bb_lane *lane)
+{
+    const bb_batch *next = lane->current ? NULL : lane->incoming.first;
+    return lane->unflushed.last->suspect || (next && next->suspect);
+}
+
 static gboolean flush_is_due(const bb_lane *lane, gint64 now_ms)
 {
     if (!lane->unflushed.first)
         return FALSE;
-    return now_ms >= lane->flush_at_ms || lane->unflushed_bytes >= lane->bound_bytes ||
+    return separates(lane) || now_ms >= lane->flush_at_ms ||
+           lane->unflushed_bytes >= lane->bound_bytes ||
            lane->unflushed_records >= lane->bound_records ||
            bb_arena_used(bb_processor_arena(lane->processor)) >= lane->bound_bytes ||
            (lane->draining && !lane->incoming.first &&

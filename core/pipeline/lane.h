@@ -20,7 +20,9 @@ typedef struct bb_fault {
     const char *message;
     const char *plugin; /* who said so: plugin or handler */
     const char *plugin_version;
-    guint attempts; /* at this stage */
+    guint attempts;     /* at this stage */
+    const char *signal; /* what ended the process that had the record in hand; NULL: none did */
+    const char *stack;  /* where it was then, a line per frame */
 } bb_fault;
 
 /* What a lane needs of the world. All are called on its owner's thread. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "pipeline/key.h"
+#include "pipeline/mark.h"
 #include "pipeline/metadata.h"
 #include "pipeline/plugin_call.h"
 
@@ -28,12 +29,32 @@ struct bb_processor {
     bb_arena *scratch; /* of one call into the plugin */
     bb_key *key;
     bb_metadata *metadata;
+    bb_mark *mark; /* of what goes on here; NULL unless consuming */
     bb_call call;
     bb_statement statement;
     busbar_event *current[1];
     held *events;
     gint64 now_us; /* of the event in hand, publishing */
 };
+
+static void mark_begin(bb_processor *processor, uint32_t stage)
+{
+    if (processor->mark)
+        bb_mark_begin(processor->mark, stage);
+}
+
+static void mark_end(bb_processor *processor)
+{
+    if (processor->mark)
+        bb_mark_end(processor->mark);
+}
+
+/* Within the work on one record. */
+static void mark_stage(bb_processor *processor, uint32_t stage)
+{
+    if (processor->mark)
+        processor->mark->stage = stage;
+}
 
 static gboolean make_instance(bb_processor *processor, GError **error)
 {
@@ -42,7 +63,9 @@ static gboolean make_instance(bb_processor *processor, GError **error)
     if (type->create) {
         busbar_bytes config = {type->config, type->config ? strlen(type->config) : 0};
         bb_call_begin(&processor->call, BUSBAR_STAGE_SETUP);
+        mark_begin(processor, BUSBAR_STAGE_SETUP);
         int32_t answer = type->create(&processor->call.base, config, &processor->self);
+        mark_end(processor);
         int32_t verdict =
             bb_call_judge(&processor->call, "create", answer, processor->arena, &outcome);
         bb_arena_reset(processor->scratch);
@@ -91,6 +114,9 @@ bb_processor *bb_processor_new(const bb_event_type *type, bb_process_mode mode, 
     processor->arena = bb_arena_new(0);
     processor->scratch = bb_arena_new(0);
     bb_call_init(&processor->call, type, processor->scratch, &processor->statement, metrics);
+    if (mode == BB_PROCESS_CONSUME)
+        processor->mark =
+            bb_mark_new(type->full_name, type->topic, type->plugin, type->plugin_version);
     if (mode == BB_PROCESS_PUBLISH && !make_publishing(processor, error))
         return NULL;
     if (!make_instance(processor, error))
@@ -103,8 +129,12 @@ void bb_processor_free(bb_processor *processor)
     if (!processor)
         return;
     bb_processor_reset(processor);
-    if (processor->has_self && processor->type->destroy)
+    if (processor->has_self && processor->type->destroy) {
+        mark_begin(processor, BUSBAR_STAGE_SETUP);
         processor->type->destroy(processor->self);
+        mark_end(processor);
+    }
+    bb_mark_free(processor->mark);
     bb_key_free(processor->key);
     bb_metadata_free(processor->metadata);
     bb_evaluator_free(processor->evaluator);
@@ -211,7 +241,9 @@ static gboolean run_validate(bb_processor *processor, busbar_event *event, bb_re
     if (!processor->type->ops.validate)
         return TRUE;
     bb_call_begin(&processor->call, BUSBAR_STAGE_VALIDATE);
+    mark_stage(processor, BUSBAR_STAGE_VALIDATE);
     int32_t answer = processor->type->ops.validate(processor->self, &processor->call.base, event);
+    mark_stage(processor, BUSBAR_STAGE_PARSE);
     return take_answer(processor, "validate", answer, result);
 }
 
@@ -220,9 +252,11 @@ static gboolean run_enrich(bb_processor *processor, busbar_event *event, bb_resu
     if (!processor->type->ops.enrich)
         return TRUE;
     bb_call_begin(&processor->call, BUSBAR_STAGE_ENRICH);
+    mark_stage(processor, BUSBAR_STAGE_ENRICH);
     processor->call.checker = processor->checker;
     int32_t answer = processor->type->ops.enrich(processor->self, &processor->call.base, event);
     processor->call.checker = NULL;
+    mark_stage(processor, BUSBAR_STAGE_PARSE);
     return take_answer(processor, "enrich", answer, result);
 }
 
@@ -317,8 +351,8 @@ static gboolean parse(bb_processor *processor, const char *text, size_t size, bb
     return FALSE;
 }
 
-busbar_event *bb_processor_run(bb_processor *processor, const char *text, size_t size,
-                               const busbar_origin *origin, bb_result *ret_result)
+static busbar_event *run_stages(bb_processor *processor, const char *text, size_t size,
+                                const busbar_origin *origin, bb_result *ret_result)
 {
     bb_tape tape;
     if (processor->mode != BB_PROCESS_CONSUME)
@@ -340,6 +374,17 @@ busbar_event *bb_processor_run(bb_processor *processor, const char *text, size_t
                               "",
                               NULL,
                               0};
+    return event;
+}
+
+busbar_event *bb_processor_run(bb_processor *processor, const char *text, size_t size,
+                               const busbar_origin *origin, bb_result *ret_result)
+{
+    if (!processor->mark || !origin)
+        return run_stages(processor, text, size, origin, ret_result);
+    bb_mark_begin_record(processor->mark, origin->partition, origin->offset);
+    busbar_event *event = run_stages(processor, text, size, origin, ret_result);
+    bb_mark_end(processor->mark);
     return event;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "pipeline/call.h"
+#include "pipeline/mark.h"
 
 struct bb_sink {
     const bb_handler_binding *binding; /* NULL: the domain */
@@ -16,6 +17,7 @@ struct bb_sink {
     gboolean opened;
     guint limit;
     guint faults;
+    bb_mark *mark;
     bb_call call;
     bb_arena *scratch;
     bb_metric *flush_seconds;
@@ -51,6 +53,7 @@ bb_sink *bb_sink_new_domain(const bb_event_type *type, void *self, guint limit, 
     sink->handle = type->ops.handle;
     sink->self = self;
     sink->call.who = sink->name;
+    sink->mark = bb_mark_new(type->full_name, type->topic, sink->name, sink->version);
     return sink;
 }
 
@@ -76,6 +79,8 @@ bb_sink *bb_sink_new_handler(const bb_event_type *type, const bb_handler_binding
     sink->handle = binding->ops.handle;
     sink->flush_seconds = make_flush_seconds(type, binding, metrics);
     sink->call.who = sink->name;
+    sink->mark = bb_mark_new(type->full_name, type->topic, binding->plugin, sink->version);
+    sink->mark->keeps = binding->ops.flush != NULL;
     return sink;
 }
 
@@ -83,6 +88,7 @@ void bb_sink_free(bb_sink *sink)
 {
     if (!sink)
         return;
+    bb_mark_free(sink->mark);
     bb_arena_free(sink->scratch);
     g_free(sink->events);
     g_free(sink->verdicts);
@@ -130,7 +136,9 @@ static void fill(const bb_sink *sink, const bb_statement *stated, int32_t verdic
                                reason(stated, verdict),
                                sink->name ? sink->name : "",
                                sink->version ? sink->version : "",
-                               0};
+                               0,
+                               NULL,
+                               NULL};
 }
 
 void bb_sink_open(bb_sink *sink, bb_answer *ret_answer)
@@ -139,7 +147,9 @@ void bb_sink_open(bb_sink *sink, bb_answer *ret_answer)
     begin(sink, BUSBAR_STAGE_SETUP, 0);
     if (sink->binding && !sink->opened) {
         const char *config = sink->binding->config;
+        bb_mark_begin(sink->mark, BUSBAR_STAGE_SETUP);
         verdict = sink->binding->ops.open(&sink->call.base, busbar_text(config), &sink->self);
+        bb_mark_end(sink->mark);
         sink->opened = verdict == BUSBAR_PASS;
     }
     fill(sink, &sink->call.statements[0], verdict, ret_answer);
@@ -151,27 +161,42 @@ void bb_sink_flush(bb_sink *sink, bb_answer *ret_answer)
     begin(sink, BUSBAR_STAGE_FLUSH, 0);
     if (sink->binding && sink->binding->ops.flush) {
         gint64 begun_us = bb_clock_monotonic_us();
+        bb_mark_begin(sink->mark, BUSBAR_STAGE_FLUSH);
         verdict = sink->binding->ops.flush(sink->self, &sink->call.base);
+        bb_mark_end(sink->mark);
         bb_metric_record(sink->flush_seconds, (double)(bb_clock_monotonic_us() - begun_us) / 1e6);
     }
+    if (verdict == BUSBAR_PASS)
+        sink->mark->kept.count = 0;
     fill(sink, &sink->call.statements[0], verdict, ret_answer);
 }
 
 void bb_sink_close(bb_sink *sink)
 {
-    if (sink->opened && sink->binding->ops.close)
+    if (sink->opened && sink->binding->ops.close) {
+        bb_mark_begin(sink->mark, BUSBAR_STAGE_SETUP);
         sink->binding->ops.close(sink->self);
+        bb_mark_end(sink->mark);
+    }
     sink->opened = FALSE;
 }
 
 void bb_sink_handle(bb_sink *sink, bb_item *const *items, guint count)
 {
-    for (guint i = 0; i < count; i++)
+    bb_mark *mark = sink->mark;
+    mark->call.count = 0;
+    for (guint i = 0; i < count; i++) {
         sink->events[i] = items[i]->event;
+        bb_mark_add(&mark->call, items[i]->origin.partition, items[i]->origin.offset);
+    }
     memset(sink->verdicts, 0, count * sizeof(*sink->verdicts));
     begin(sink, sink->stage, count);
     const busbar_batch batch = {sizeof(batch), count, sink->events};
+    bb_mark_begin(mark, sink->stage);
     sink->answer = sink->handle(sink->self, &sink->call.base, &batch, sink->verdicts);
+    bb_mark_end(mark);
+    for (guint i = 0; mark->keeps && i < mark->call.count; i++)
+        bb_mark_add_slowly(&mark->kept, &mark->call.at[i]);
 }
 
 /* PASS for the whole call says that the verdicts are complete: one that is missing is a fault. */
