@@ -133,9 +133,23 @@ static void record_metric(busbar_call *call, int32_t number, double value)
         bb_metric_record(bb_metrics_at(own->metrics, number), value);
 }
 
+static busbar_bytes event_name(busbar_call *call)
+{
+    const bb_event_type *type = bb_call_of(call)->type;
+    return busbar_text(type ? type->full_name : NULL);
+}
+
+static const busbar_source_v1 source_extension = {
+    .struct_size = sizeof(busbar_source_v1),
+    .reserved = 0,
+    .event_name = event_name,
+};
+
 static const void *get_extension(const char *id)
 {
-    return id && strcmp(id, BUSBAR_JSON_EXTENSION) == 0 ? &bb_json_extension : NULL;
+    if (id && strcmp(id, BUSBAR_JSON_EXTENSION) == 0)
+        return &bb_json_extension;
+    return id && strcmp(id, BUSBAR_SOURCE_EXTENSION) == 0 ? &source_extension : NULL;
 }
 
 const busbar_host *bb_host_table(void)

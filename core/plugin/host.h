@@ -4,6 +4,7 @@
 
 #include <busbar/json.h>
 #include <busbar/plugin.h>
+#include <busbar/source.h>
 
 #include "pipeline/call.h"
 

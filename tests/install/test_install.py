@@ -76,7 +76,7 @@ class Installed(unittest.TestCase):
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def test_what_is_installed(self):
-        for name in ("busbar", "plugin.h", "version.h", "json.h", "client.h", "busbar-plugin.pc", "busbar.pc", "busbar.1*",
+        for name in ("busbar", "plugin.h", "version.h", "json.h", "source.h", "client.h", "busbar-plugin.pc", "busbar.pc", "busbar.1*",
                      "busbarConfig.cmake", "BusbarPlugin.cmake", "libbusbar.so", "handler_jsonl.so", "ownlens_customer.so",
                      "busbar.yaml", "ownlens_ml_models.so"):
             with self.subTest(name):

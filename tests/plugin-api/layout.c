@@ -4,6 +4,7 @@
 #include <busbar/client.h>
 #include <busbar/json.h>
 #include <busbar/plugin.h>
+#include <busbar/source.h>
 
 #define SIZE(type) #type, NULL, sizeof(type), 0
 #define AT(type, member) #type, #member, offsetof(type, member), sizeof(((type *)NULL)->member)
@@ -122,6 +123,10 @@ const layout_entry layout_measured[] = {
     {AT(busbar_json_v1, struct_size)},
     {AT(busbar_json_v1, reserved)},
     {AT(busbar_json_v1, view)},
+    {SIZE(busbar_source_v1)},
+    {AT(busbar_source_v1, struct_size)},
+    {AT(busbar_source_v1, reserved)},
+    {AT(busbar_source_v1, event_name)},
     {SIZE(busbar_outcome)},
     {AT(busbar_outcome, struct_size)},
     {AT(busbar_outcome, status)},

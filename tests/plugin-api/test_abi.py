@@ -59,7 +59,7 @@ class Abi(unittest.TestCase):
         with open(BASELINE) as file:
             baseline = file.read()
         for name in ("plugin_descriptor", "event_type", "event_ops", "handler", "handler_ops", "host", "call", "batch", "value",
-                     "origin", "record", "header", "bytes", "json_v1", "outcome"):
+                     "origin", "record", "header", "bytes", "json_v1", "source_v1", "outcome"):
             self.assertIn(f"name='busbar_{name}'", baseline)
         self.assertNotIn(ROOT, baseline)
 

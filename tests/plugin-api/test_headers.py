@@ -37,6 +37,8 @@ SOURCES = {
     "version.h": "int answer(void); int answer(void) { return BUSBAR_ABI_MAJOR == 1u && BUSBAR_MAGIC != 0; }",
     "json.h": "int answer(const busbar_json_v1 *json); "
               "int answer(const busbar_json_v1 *json) { return json->view == NULL; }",
+    "source.h": "int answer(const busbar_source_v1 *source); "
+                "int answer(const busbar_source_v1 *source) { return source->event_name == NULL; }",
     "client.h": "int answer(const busbar_outcome *o); int answer(const busbar_outcome *o) { return o->status; }",
 }
 

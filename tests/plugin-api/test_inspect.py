@@ -25,7 +25,7 @@ class Inspect(unittest.TestCase):
     def test_a_domain(self):
         code, out, err = inspect(fixture("fixture_good"))
         self.assertEqual((code, err), (0, ""))
-        for part in ("accepted: plugin contract 1.0, this host has 1.0", "fixture_good 1.2.3", "A plugin for tests", "sample-group",
+        for part in ("accepted: plugin contract 1.1, this host has 1.1", "fixture_good 1.2.3", "A plugin for tests", "sample-group",
                      "<domain>.plain", "{id}", "A sample event, 7 members", "validate, enrich, handle"):
             self.assertIn(part, out)
 
@@ -40,7 +40,7 @@ class Inspect(unittest.TestCase):
         self.assertEqual(code, 0)
         plugin = json.loads(out)
         self.assertTrue(plugin["accepted"])
-        self.assertEqual(plugin["abi"], {"plugin": "1.0", "host": "1.0"})
+        self.assertEqual(plugin["abi"], {"plugin": "1.1", "host": "1.1"})
         self.assertEqual([event["name"] for event in plugin["event_types"]], ["sample", "plain"])
         self.assertEqual(plugin["event_types"][0]["contract"]["required"], ["id"])
         self.assertEqual(plugin["event_types"][1]["functions"], [])

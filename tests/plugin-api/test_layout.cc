@@ -123,6 +123,10 @@ static const layout_entry expected[] = {
     {"busbar_json_v1", "struct_size", 0, 4},
     {"busbar_json_v1", "reserved", 4, 4},
     {"busbar_json_v1", "view", 8, 8},
+    {"busbar_source_v1", nullptr, 16, 0},
+    {"busbar_source_v1", "struct_size", 0, 4},
+    {"busbar_source_v1", "reserved", 4, 4},
+    {"busbar_source_v1", "event_name", 8, 8},
     {"busbar_outcome", nullptr, 64, 0},
     {"busbar_outcome", "struct_size", 0, 4},
     {"busbar_outcome", "status", 4, 4},
@@ -176,6 +180,6 @@ TEST(Layout, NoMemberIsLeftOut)
 TEST(Layout, VersionIsTheOneOfTheTable)
 {
     EXPECT_EQ(BUSBAR_ABI_MAJOR, 1u);
-    EXPECT_EQ(BUSBAR_ABI_MINOR, 0u);
+    EXPECT_EQ(BUSBAR_ABI_MINOR, 1u);
     EXPECT_EQ(BUSBAR_MAGIC, 0x42555342u);
 }

@@ -8,8 +8,10 @@
 #define BUSBAR_MAGIC 0x42555342u
 
 /* A host loads a plugin when the major versions are equal and the plugin's minor version is not
- * newer than its own. 1.0  first version */
+ * newer than its own.
+ * 1.0  first version
+ * 1.1  extension busbar.source/1 (source.h) */
 #define BUSBAR_ABI_MAJOR 1u
-#define BUSBAR_ABI_MINOR 0u
+#define BUSBAR_ABI_MINOR 1u
 
 #endif

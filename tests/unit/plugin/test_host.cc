@@ -13,6 +13,7 @@ extern "C" {
 #include "pipeline/processor.h"
 #include "plugin/registry.h"
 #include <busbar/json.h>
+#include <busbar/source.h>
 }
 
 namespace
@@ -430,6 +431,18 @@ TEST_F(Host, AnUnknownExtensionIsNull)
     EXPECT_EQ(bb_host_table()->get_extension("busbar.json/2"), nullptr);
     EXPECT_EQ(bb_host_table()->get_extension(nullptr), nullptr);
     EXPECT_NE(bb_host_table()->get_extension(BUSBAR_JSON_EXTENSION), nullptr);
+}
+
+TEST_F(Host, ACallSaysWhichEventTypeItIsAbout)
+{
+    auto *source = static_cast<const busbar_source_v1 *>(
+        bb_host_table()->get_extension(BUSBAR_SOURCE_EXTENSION));
+    ASSERT_NE(source, nullptr);
+    EXPECT_EQ(source->struct_size, sizeof(*source));
+    bb_call call = {};
+    EXPECT_EQ(source->event_name(&call.base).size, 0u);
+    call.type = &type;
+    EXPECT_EQ(str(source->event_name(&call.base)), "shop.order");
 }
 
 TEST_F(Host, TheJsonViewIsMadeOnceAndFollowsChanges)

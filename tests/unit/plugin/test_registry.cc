@@ -200,7 +200,7 @@ TEST_F(Registry, AnUnknownPluginIsAProblem)
 TEST_F(Registry, ARefusedPluginIsAProblem)
 {
     load("domains:\n  shop: { plugin: " BB_FIXTURES "/bad_newer_minor.so }\n");
-    expect_problem(3, {"bad_newer_minor.so", "contract 1.1", "host has 1.0"});
+    expect_problem(3, {"bad_newer_minor.so", "contract 1.2", "host has 1.1"});
 }
 
 TEST_F(Registry, AHandlersPluginIsNoDomain)
