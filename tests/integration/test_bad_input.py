@@ -256,8 +256,8 @@ WRONG = {
     "bad_short": "says it is 64 bytes long",
     "bad_longer_than_symbol": "says it is 80 bytes long, the symbol busbar_plugin has only 72",
     "bad_newer_minor": "built for plugin contract 1.2, this host has 1.1, which is older; update busbar",
-    "bad_older_major": "built for plugin contract 0.0, this host has 1.1",
-    "bad_newer_major": "built for plugin contract 2.0, this host has 1.1",
+    "bad_older_major": "built for plugin contract 0.1, this host has 1.1",
+    "bad_newer_major": "built for plugin contract 2.1, this host has 1.1",
     "bad_name": "named 'Not-A-Name'", "bad_no_name": "named nothing (NULL)", "bad_no_version": "states no version",
     "bad_nothing": "offers 0 event types and 0 handlers", "bad_null_list": "their list is NULL",
     "bad_null_item": "event type 1 of the list is NULL", "bad_many": "4000000000 event types are announced, at most 1024",
@@ -368,7 +368,7 @@ class Plugins(unittest.TestCase):
             with self.subTest(command):
                 result = kit.busbar(*command, "--config", config)
                 self.assertEqual(result.returncode, 4, result.stderr)
-                self.assertIn(b"built for plugin contract 2.0, this host has 1.1", result.stderr)
+                self.assertIn(b"built for plugin contract 2.1, this host has 1.1", result.stderr)
 
     def test_handler_that_is_no_handler(self):
         domain = os.path.join(FIXTURES, "fixture_good.so")
