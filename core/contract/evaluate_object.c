@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "event/names.h"
 
 /* Objects with more known names keep their table in the arena. */
 #define SMALL_OBJECT 64u
@@ -23,8 +24,8 @@ static bool names_equal(const bb_evaluator *evaluator, const bb_token *name,
     if (name->hash != property->hash)
         return false;
     if (!(name->flags & BB_TOKEN_ESCAPED))
-        return name->size == property->name.size &&
-               memcmp(evaluator->json + name->start, property->name.data, name->size) == 0;
+        return bb_same_bytes(evaluator->json + name->start, name->size, property->name.data,
+                             property->name.size);
     return bb_token_equals(evaluator->json, name, property->name.data, property->name.size);
 }
 

@@ -8,6 +8,7 @@
 #endif
 
 #include "contract/format_checks.h"
+#include "event/names.h"
 
 /* Longest number text that surely fits into 64 bits. */
 #define EXACT_DIGITS 18u
@@ -108,7 +109,7 @@ static bool quick_enum(const bb_constants *constants, const char *text, size_t s
 {
     for (uint32_t i = 0; i < constants->count; i++) {
         const busbar_bytes *known = &constants->strings[i];
-        if (known->size == size && known->data && memcmp(known->data, text, size) == 0)
+        if (known->data && bb_same_bytes(known->data, known->size, text, size))
             return true;
     }
     return false;

@@ -20,8 +20,8 @@ typedef struct slot_finder {
     bb_arena *arena;
 } slot_finder;
 
-static bool slot_is(const slot_finder *finder, uint32_t slot, const char *text,
-                    const bb_token *name)
+static inline bool slot_is(const slot_finder *finder, uint32_t slot, const char *text,
+                           const bb_token *name)
 {
     const bb_slot_name *wanted = &finder->names[slot];
     if (wanted->hash != name->hash)

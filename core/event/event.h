@@ -48,8 +48,10 @@ struct busbar_event {
     bb_edit *edits;
     bb_arena *arena;
     const busbar_origin *origin; /* NULL outside consuming */
-    const void *type;            /* bb_event_type of the pipeline; this layer does not look at it */
-    busbar_bytes spliced;        /* cache of bb_event_json; data NULL when an edit came since */
+    /* Completes `origin` with its headers, once somebody asks for it; NULL: it is complete. */
+    void (*complete_origin)(busbar_origin *origin);
+    const void *type;     /* bb_event_type of the pipeline; this layer does not look at it */
+    busbar_bytes spliced; /* cache of bb_event_json; data NULL when an edit came since */
     void *view; /* json_t of the busbar.json/1 extension, or NULL; freed by bb_event_release */
     void (*release_view)(void *view);
 };

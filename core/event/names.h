@@ -128,14 +128,32 @@ static inline bool bb_same_ends(const char *a, const char *b, size_t size)
     return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
 }
 
+/* The same for texts of less than 8 bytes. */
+static inline bool bb_same_short(const char *a, const char *b, size_t size)
+{
+    uint32_t first[2], last[2];
+    if (size < sizeof(first[0]))
+        return size == 0 ||
+               (a[0] == b[0] && a[size / 2] == b[size / 2] && a[size - 1] == b[size - 1]);
+    memcpy(&first[0], a, sizeof(first[0]));
+    memcpy(&first[1], b, sizeof(first[1]));
+    memcpy(&last[0], a + size - sizeof(last[0]), sizeof(last[0]));
+    memcpy(&last[1], b + size - sizeof(last[1]), sizeof(last[1]));
+    return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+}
+
 /* Equality without a call for the short texts that most names are. */
 static inline bool bb_same_bytes(const char *a, size_t a_size, const char *b, size_t b_size)
 {
     if (a_size != b_size)
         return false;
-    if (G_LIKELY(a_size >= 8 && a_size <= 16))
+    if (a_size < 8)
+        return bb_same_short(a, b, a_size);
+    if (G_LIKELY(a_size <= 16))
         return bb_same_ends(a, b, a_size);
-    return a_size == 0 || memcmp(a, b, a_size) == 0;
+    if (a_size <= 32)
+        return bb_same_ends(a, b, 16) && bb_same_ends(a + a_size - 16, b + a_size - 16, 16);
+    return memcmp(a, b, a_size) == 0;
 }
 
 #endif

@@ -126,7 +126,8 @@ static void on_stopped(void *user, const bb_fault *fault)
                      bb_stage_name(fault->stage), fault->message, fault->attempts);
 }
 
-static const bb_lane_ops lane_ops = {on_dead_letter, on_emit, on_retried, on_stopped};
+static const bb_lane_ops lane_ops = {on_dead_letter, on_emit, on_retried, on_stopped,
+                                     bb_consumer_complete};
 
 static gboolean make_lanes(bb_consumer *consumer, GError **error)
 {
@@ -204,9 +205,6 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     bb_monitor_init(&consumer->monitor);
     consumer->partitions = bb_partitions_new(type->topic);
     consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
-    /* a domain that is only a schema has nobody who could ask for the headers */
-    consumer->wants_headers = type->ops.validate || type->ops.enrich || type->ops.handle ||
-                              (type->handlers && type->handlers->len > 0);
     bb_suspects *suspects = bb_suspects_used();
     if (suspects && bb_suspects_any(suspects, type->full_name))
         consumer->suspects = suspects;

@@ -65,12 +65,14 @@ static void hand_over(bb_consumer *consumer, guint lane)
     consumer->next_lane++;
 }
 
-static void add_headers(bb_batch *batch, bb_item *item, const rd_kafka_message_t *message)
+void bb_consumer_complete(busbar_origin *origin)
 {
+    bb_item *item = (bb_item *)origin; /* its first member */
     rd_kafka_headers_t *headers;
-    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return; /* there are none */
+    if (origin->headers || rd_kafka_message_headers(item->message, &headers))
+        return; /* there are none, or they are here */
     size_t count = rd_kafka_header_cnt(headers);
+    bb_batch *batch = item->batch;
     if (!batch->arena)
         batch->arena = bb_arena_new(4096);
     busbar_header *list = bb_arena_alloc(batch->arena, count * sizeof(*list));
@@ -81,8 +83,8 @@ static void add_headers(bb_batch *batch, bb_item *item, const rd_kafka_message_t
         (void)rd_kafka_header_get_all(headers, i, &name, &value, &size); /* `i` is in range */
         list[i] = (busbar_header){busbar_text(name), {value, size}};
     }
-    item->origin.headers = list;
-    item->origin.header_count = (uint32_t)count;
+    origin->headers = list;
+    origin->header_count = (uint32_t)count;
 }
 
 static const bb_suspect *find_suspect(const bb_consumer *consumer,
@@ -113,8 +115,6 @@ static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint6
     item->origin.topic = busbar_text(consumer->type->topic);
     item->origin.key = (busbar_bytes){message->key, message->key_len};
     item->origin.value = (busbar_bytes){message->payload, message->len};
-    if (consumer->wants_headers)
-        add_headers(batch, item, message);
     batch->size_bytes += size;
     batch->epoch = MAX(batch->epoch, epoch);
     consumer->in_flight_bytes += size;

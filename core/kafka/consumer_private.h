@@ -28,7 +28,6 @@ struct bb_consumer {
     bb_batch_queue pool;
     guint next_lane;              /* order none */
     struct bb_suspects *suspects; /* some are records of this event type; NULL: none is */
-    gboolean wants_headers;
     guint64 in_flight_bytes;
     guint in_flight_records;
     gboolean paused;
@@ -83,6 +82,8 @@ void bb_consumer_take_picture(bb_consumer *consumer);
 /* consumer_flow.c */
 /* [any thread] A batch is back. */
 void bb_consumer_returned(bb_batch *batch, void *user);
+/* Adds the headers of the record behind `origin`, which is part of an item. [worker] */
+void bb_consumer_complete(busbar_origin *origin);
 /* Reads what is there and hands it to the lanes; waits up to `timeout_ms` for the first record.
  * FALSE when there was nothing. */
 gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms);

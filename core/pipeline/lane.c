@@ -109,6 +109,7 @@ bb_lane *bb_lane_new(const bb_event_type *type, const bb_lane_ops *ops, void *us
     lane->ops = ops;
     lane->user = user;
     lane->processor = processor;
+    bb_processor_set_complete(processor, ops->complete);
     lane->policy =
         (bb_policy){settings->retry_attempts, settings->retry_initial_ms, settings->retry_max_ms};
     guint lanes = MAX(settings->concurrency, 1);

@@ -36,6 +36,8 @@ typedef struct bb_lane_ops {
     void (*retried)(void *user, guint count, const bb_fault *fault, gint64 delay_ms);
     /* The event type cannot go on; once. What the lane held is given up, unfinished. */
     void (*stopped)(void *user, const bb_fault *fault);
+    /* Adds the headers of its record to the origin of an item; NULL: they are there. */
+    void (*complete)(busbar_origin *origin);
 } bb_lane_ops;
 
 /* Makes the processor and the domain's instance; handlers are opened by the first step. `ops` must

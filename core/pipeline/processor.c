@@ -34,6 +34,7 @@ struct bb_processor {
     bb_statement statement;
     busbar_event *current[1];
     held *events;
+    void (*complete)(busbar_origin *origin);
     gint64 now_us; /* of the event in hand, publishing */
 };
 
@@ -260,12 +261,11 @@ static gboolean run_enrich(bb_processor *processor, busbar_event *event, bb_resu
     return take_answer(processor, "enrich", answer, result);
 }
 
-/* Topic of the origin as a C string; almost always it is the event type's own. */
+/* Topic of the origin as a C string; a consumer gives that of the event type itself. */
 static const char *topic_text(bb_processor *processor, const busbar_origin *origin)
 {
     const char *usual = processor->type->topic;
-    if (usual && strlen(usual) == origin->topic.size &&
-        memcmp(usual, origin->topic.data, origin->topic.size) == 0)
+    if (usual && origin->topic.data == usual)
         return usual;
     return bb_arena_copy(processor->arena, origin->topic.data, origin->topic.size);
 }
@@ -308,6 +308,7 @@ static busbar_event *hold(bb_processor *processor, const char *text, size_t size
         tape = bb_tape_copy(&tape, processor->arena);
     prepare(processor, &entry->event, text, size, &tape);
     entry->event.origin = origin;
+    entry->event.complete_origin = processor->complete;
     entry->next = processor->events;
     processor->events = entry;
     processor->current[0] = &entry->event;
@@ -326,9 +327,11 @@ static gboolean enrich(bb_processor *processor, busbar_event *event, bb_result *
     } else if (processor->mode == BB_PROCESS_CONSUME && event->edit_count) {
         bb_tape tape = {event->tokens, event->token_count};
         const busbar_origin *origin = event->origin;
+        void (*complete)(busbar_origin *) = event->complete_origin;
         bb_event_release(event);
         prepare(processor, event, event->text, event->size, &tape);
         event->origin = origin;
+        event->complete_origin = complete;
     }
     if (processor->metadata && processor->type->wire.metadata == BB_WIRE_METADATA_BODY)
         bb_metadata_put_body(processor->metadata, event, processor->now_us);
@@ -349,6 +352,11 @@ static gboolean parse(bb_processor *processor, const char *text, size_t size, bb
         return TRUE;
     set_malformed(processor, &trouble, result);
     return FALSE;
+}
+
+void bb_processor_set_complete(bb_processor *processor, void (*complete)(busbar_origin *origin))
+{
+    processor->complete = complete;
 }
 
 static busbar_event *run_stages(bb_processor *processor, const char *text, size_t size,

@@ -35,6 +35,10 @@ bb_processor *bb_processor_new(const bb_event_type *type, bb_process_mode mode, 
                                bb_metrics *metrics, GError **error);
 void bb_processor_free(bb_processor *processor);
 
+/* `complete` adds the headers to an origin given to bb_processor_run when a plugin asks for it:
+ * most never do, and reading them costs as much as a stage. NULL: origins are complete. */
+void bb_processor_set_complete(bb_processor *processor, void (*complete)(busbar_origin *origin));
+
 /* Runs the stages on `text`. `origin` may be NULL. The event lives until bb_processor_reset; NULL
  * unless the verdict is PASS. `text` must live as long. In PUBLISH and VALIDATE mode the previous
  * event is given up by the next call. */

@@ -124,8 +124,12 @@ static const busbar_origin *make_origin(const busbar_event *event)
 
 const busbar_origin *bb_host_origin(const busbar_event *event)
 {
-    /* A cache inside the event: the event belongs to one thread. */
+    /* Caches inside the event: the event belongs to one thread. */
+    busbar_event *own = (busbar_event *)event;
     if (!event->origin)
-        ((busbar_event *)event)->origin = make_origin(event);
+        own->origin = make_origin(event);
+    else if (event->complete_origin)
+        event->complete_origin((busbar_origin *)event->origin);
+    own->complete_origin = NULL;
     return event->origin;
 }

@@ -62,7 +62,8 @@ struct World {
     }
 };
 
-const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried, World::on_stopped};
+const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried, World::on_stopped,
+                         nullptr};
 
 class Lane : public ::testing::Test
 {
