@@ -162,6 +162,31 @@ typedef struct job {
     bb_run_options options;
 } job;
 
+/* The plugin in quarantine that an event type needs; NULL: none. */
+static const char *quarantined_of(const bb_event_type *type, const bb_contain *contain)
+{
+    if (bb_contain_is_quarantined(contain, type->plugin))
+        return type->plugin;
+    for (guint i = 0; type->handlers && i < type->handlers->len; i++) {
+        const bb_handler_binding *binding = g_ptr_array_index(type->handlers, i);
+        if (bb_contain_is_quarantined(contain, binding->plugin))
+            return binding->plugin;
+    }
+    return NULL;
+}
+
+static void leave_out(GPtrArray *types, const bb_contain *contain)
+{
+    for (guint i = types->len; i > 0; i--) {
+        const bb_event_type *type = g_ptr_array_index(types, i - 1);
+        const char *plugin = quarantined_of(type, contain);
+        if (!plugin)
+            continue;
+        bb_log_error("%s is stopped: plugin %s is in quarantine", type->full_name, plugin);
+        g_ptr_array_remove_index(types, i - 1);
+    }
+}
+
 static int work(bb_contain *contain, void *user)
 {
     const job *self = user;
@@ -169,7 +194,10 @@ static int work(bb_contain *contain, void *user)
     if (!bb_session_load_plugins(self->session, &exit_code))
         return exit_code;
     g_autoptr(GPtrArray) types = choose_types(self->session, &exit_code);
-    return types ? consume(self->session, types, &self->options, contain) : exit_code;
+    if (!types)
+        return exit_code;
+    leave_out(types, contain);
+    return types->len ? consume(self->session, types, &self->options, contain) : BB_EXIT_PLUGIN;
 }
 
 static int run(int argc, char **argv)
@@ -184,7 +212,8 @@ static int run(int argc, char **argv)
     if (!session)
         return exit_code;
     self.session = session;
-    return bb_supervisor_run(session->settings, work, &self);
+    const bb_supervisor_plan plan = {&session->settings->workers, work, &self};
+    return bb_supervisor_run(&plan);
 }
 
 const bb_command bb_command_run = {
@@ -200,6 +229,9 @@ const bb_command bb_command_run = {
         "SIGINT and SIGTERM drain: no more is read, what was read is finished, flushed and "
         "committed. A second signal ends without waiting; nothing is lost, what was in hand is "
         "read again.\n\n"
+        "Plugins run in a worker process, which is started again when it dies. A record that ends "
+        "it twice goes to the dead letter topic; a plugin that ends it with several records is put "
+        "in quarantine and its event types stop, while the others go on.\n\n"
         "Exit codes: 0 done, 2 usage or configuration, 3 Kafka is not reachable or refuses, 4 a "
         "plugin could not go on.",
     .examples = "busbar run\n    Until it is told to stop\n"

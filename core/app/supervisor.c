@@ -1,4 +1,4 @@
-/* The life of the worker process. */
+/* The life of the worker processes. */
 #include "app/supervisor.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
-#include "app/supervisor_death.h"
+#include "app/supervisor_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -20,18 +20,12 @@ enum { TURN_MS = 100, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 10000, STEADY_MS 
 enum { DEATHS_MAX = 10 };
 
 typedef struct supervisor {
-    bb_supervisor_work_fn work;
-    void *user;
-    bb_contain *contain;
-    int signals; /* signalfd */
-    guint stops; /* signals received */
-    pid_t pid;   /* of the worker; 0: there is none */
-    gint64 started_ms;
-    gint64 start_at_ms;
-    guint deaths; /* in a row, of workers that did not last */
-    guint blameless;
-    gboolean over;
-    int exit_code;
+    const bb_supervisor_plan *plan;
+    GPtrArray *children; /* bb_child * */
+    int signals;         /* signalfd */
+    guint stops;         /* signals received */
+    bb_child *self;      /* in a worker: which it is */
+    gboolean cut;        /* ended by the third signal */
 } supervisor;
 
 /* Signals are read from a descriptor, so that the answer to one is an ordinary line of code.
@@ -48,11 +42,34 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static void free_child(gpointer data)
+{
+    bb_child *child = data;
+    bb_contain_free(child->contain);
+    bb_quarantine_free(child->quarantine);
+    g_free(child->last_death);
+    g_free(child);
+}
+
+static gboolean add_child(supervisor *self, const char *domain)
+{
+    const bb_worker_settings *settings = self->plan->settings;
+    bb_child *child = g_new0(bb_child, 1);
+    g_ptr_array_add(self->children, child);
+    child->domain = domain;
+    child->stuck_mark = -1;
+    child->quarantine =
+        bb_quarantine_new(settings->quarantine_records, settings->quarantine_window_ms);
+    child->contain = bb_contain_new();
+    return child->contain != NULL;
+}
+
 /* SIGINT and SIGTERM stay blocked in the worker: the supervisor counts them and passes them on, and
  * a terminal or a service manager sends them to both. */
-static void be_worker(supervisor *self, pid_t parent)
+static void be_worker(supervisor *self, bb_child *child, pid_t parent)
 {
     sigset_t set;
+    self->self = child;
     (void)close(self->signals);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* no worker without a supervisor */
     if (getppid() != parent)
@@ -60,91 +77,119 @@ static void be_worker(supervisor *self, pid_t parent)
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* a plugin may have children */
-    bb_contain_begin(self->contain);
+    bb_contain_begin(child->contain);
 }
 
-/* FALSE in the worker, whose work is done then. */
-static gboolean start_worker(supervisor *self)
+/* TRUE in the worker, when its work is done. */
+static gboolean start_worker(supervisor *self, bb_child *child)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        be_worker(self, parent);
-        self->exit_code = self->work(self->contain, self->user);
-        bb_contain_end(self->contain, self->exit_code);
-        return FALSE;
+        be_worker(self, child, parent);
+        child->exit_code = self->plan->work(child->contain, self->plan->user);
+        bb_contain_end(child->contain, child->exit_code);
+        return TRUE;
     }
-    self->started_ms = bb_clock_monotonic_ms();
-    self->pid = MAX(pid, 0);
+    child->started_ms = child->watched_at_ms = bb_clock_monotonic_ms();
+    child->pid = MAX(pid, 0);
+    child->stuck_mark = -1;
+    memset(child->watched, 0, sizeof(child->watched));
     if (pid < 0) {
         bb_log_error("a worker could not be started: %s", g_strerror(errno));
-        self->start_at_ms = self->started_ms + BACKOFF_MAX_MS;
+        child->start_at_ms = child->started_ms + BACKOFF_MAX_MS;
     }
-    return TRUE;
+    return FALSE;
 }
 
-static void end(supervisor *self, int exit_code)
+static void end(bb_child *child, int exit_code)
 {
-    self->over = TRUE;
-    self->exit_code = exit_code;
+    child->over = TRUE;
+    child->exit_code = exit_code;
 }
 
-static void plan_restart(supervisor *self, const bb_death *death, gint64 now_ms)
+static gint64 backoff_ms(guint deaths)
 {
-    gboolean lasted = now_ms - self->started_ms >= STEADY_MS;
-    self->deaths = lasted ? 1 : self->deaths + 1;
-    self->blameless = death->blamed || lasted ? 0 : self->blameless + 1;
+    gint64 delay_ms = BACKOFF_FIRST_MS;
+    for (guint i = 1; i < deaths && delay_ms < BACKOFF_MAX_MS; i++)
+        delay_ms *= 2;
+    return MIN(delay_ms, BACKOFF_MAX_MS);
+}
+
+static void plan_restart(supervisor *self, bb_child *child, const bb_death *death, gint64 now_ms)
+{
+    gboolean lasted = now_ms - child->started_ms >= STEADY_MS;
+    child->deaths = lasted ? 1 : child->deaths + 1;
+    child->blameless = death->blamed || lasted ? 0 : child->blameless + 1;
     if (self->stops) {
         bb_log_warning("it was about to end: what was in hand will be read again");
-        end(self, BB_EXIT_PLUGIN);
+        end(child, BB_EXIT_PLUGIN);
         return;
     }
-    if (self->blameless >= DEATHS_MAX) {
+    if (child->blameless >= DEATHS_MAX) {
         bb_log_error("%u workers in a row have died and no record was in hand: giving up",
-                     self->blameless);
-        end(self, BB_EXIT_PLUGIN);
+                     child->blameless);
+        end(child, BB_EXIT_PLUGIN);
         return;
     }
-    gint64 delay_ms = BACKOFF_FIRST_MS;
-    for (guint i = 1; i < self->deaths && delay_ms < BACKOFF_MAX_MS; i++)
-        delay_ms *= 2;
-    delay_ms = MIN(delay_ms, BACKOFF_MAX_MS);
+    gint64 delay_ms = backoff_ms(child->deaths);
     bb_log_warning("the next worker starts in %.1f s", (double)delay_ms / 1000);
-    self->start_at_ms = now_ms + delay_ms;
+    child->start_at_ms = now_ms + delay_ms;
+    child->restarts++;
 }
 
-static void take_death(supervisor *self, int status)
+static void take_death(supervisor *self, bb_child *child, int status)
 {
     bb_death death = {.status = status};
-    bb_contain *contain = self->contain;
-    self->pid = 0;
-    if (WIFEXITED(status) && g_atomic_int_get(&contain->ended)) {
-        end(self, WEXITSTATUS(status));
+    gint64 now_ms = bb_clock_monotonic_ms();
+    child->pid = 0;
+    if (WIFEXITED(status) && g_atomic_int_get(&child->contain->ended)) {
+        end(child, WEXITSTATUS(status));
         return;
     }
-    bb_death_judge(contain, &death);
-    plan_restart(self, &death, bb_clock_monotonic_ms());
+    bb_supervisor_judge(child, &death);
+    g_free(child->last_death);
+    child->last_death = g_strdup(death.what);
+    bb_supervisor_quarantine(child, &death, self->plan->settings, now_ms);
+    plan_restart(self, child, &death, now_ms);
 }
 
-static void reap(supervisor *self)
+static void reap(supervisor *self, bb_child *child)
 {
     int status = 0;
-    if (self->pid && waitpid(self->pid, &status, WNOHANG) == self->pid)
-        take_death(self, status);
+    if (child->pid && waitpid(child->pid, &status, WNOHANG) == child->pid)
+        take_death(self, child, status);
+}
+
+static bb_child *child_at(const supervisor *self, guint index)
+{
+    return g_ptr_array_index(self->children, index);
+}
+
+static void cut_off(supervisor *self, bb_child *child)
+{
+    if (child->pid) {
+        (void)kill(child->pid, SIGKILL);
+        (void)waitpid(child->pid, NULL, 0);
+    }
+    child->pid = 0;
+    self->cut = TRUE;
+    end(child, 128 + SIGTERM);
 }
 
 /* A third signal does not wait: a plugin may hang, and nothing of it was committed. */
 static void take_stop(supervisor *self)
 {
     self->stops++;
-    g_atomic_int_set(&self->contain->stop, (gint)self->stops);
-    if (!self->pid) {
-        end(self, BB_EXIT_DONE);
-    } else if (self->stops > 2) {
+    if (self->stops == 3)
         bb_log_warning("ended by signal");
-        (void)kill(self->pid, SIGKILL);
-        (void)waitpid(self->pid, NULL, 0);
-        end(self, 128 + SIGTERM);
+    for (guint i = 0; i < self->children->len; i++) {
+        bb_child *child = child_at(self, i);
+        g_atomic_int_set(&child->contain->stop, (gint)self->stops);
+        if (!child->over && !child->pid)
+            end(child, BB_EXIT_DONE);
+        else if (!child->over && self->stops > 2)
+            cut_off(self, child);
     }
 }
 
@@ -154,41 +199,78 @@ static void wait_for_signals(supervisor *self)
     struct signalfd_siginfo info;
     if (poll(&wait, 1, TURN_MS) < 1)
         return;
-    while (!self->over && read(self->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (!self->cut && read(self->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo != SIGCHLD)
             take_stop(self);
     }
 }
 
+/* TRUE in a worker, when its work is done. */
+static gboolean look_after(supervisor *self, bb_child *child)
+{
+    gint64 now_ms = bb_clock_monotonic_ms();
+    reap(self, child);
+    if (child->pid)
+        bb_supervisor_watch(child, self->plan->settings, now_ms);
+    else if (!child->over && now_ms >= child->start_at_ms)
+        return start_worker(self, child);
+    return FALSE;
+}
+
+/* FALSE when all workers have come to their end. */
+static gboolean is_going_on(const supervisor *self)
+{
+    for (guint i = 0; i < self->children->len; i++) {
+        if (!child_at(self, i)->over)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static void supervise(supervisor *self)
 {
-    while (!self->over) {
-        if (!self->pid && bb_clock_monotonic_ms() >= self->start_at_ms && !start_worker(self))
-            return;
-        wait_for_signals(self);
-        if (!self->over)
-            reap(self);
+    while (is_going_on(self)) {
+        for (guint i = 0; i < self->children->len; i++) {
+            if (look_after(self, child_at(self, i)))
+                return;
+        }
+        if (is_going_on(self))
+            wait_for_signals(self);
     }
 }
 
-int bb_supervisor_run(const bb_settings *settings, bb_supervisor_work_fn work, void *user)
+/* The first worker that failed decides; a plugin in quarantine is a failure. */
+static int sum_up(const supervisor *self)
 {
-    supervisor self = {.work = work, .user = user, .signals = -1};
-    (void)settings;
-    self.contain = bb_contain_new();
-    if (self.contain)
+    int exit_code = BB_EXIT_DONE;
+    for (guint i = 0; i < self->children->len && !exit_code; i++) {
+        const bb_child *child = child_at(self, i);
+        exit_code = child->exit_code;
+        if (!exit_code && child->contain->quarantined)
+            exit_code = BB_EXIT_PLUGIN;
+    }
+    return exit_code;
+}
+
+int bb_supervisor_run(const bb_supervisor_plan *plan)
+{
+    supervisor self = {.plan = plan, .signals = -1};
+    self.children = g_ptr_array_new_with_free_func(free_child);
+    if (add_child(&self, NULL))
         self.signals = open_signals();
     if (self.signals < 0) {
         bb_app_error("no worker can be supervised: %s", g_strerror(errno));
-        bb_contain_free(self.contain);
+        g_ptr_array_unref(self.children);
         return BB_EXIT_BUG;
     }
     supervise(&self);
-    if (self.contain->pid == getpid())
-        return self.exit_code; /* the worker, whose memory its last handlers still read */
-    (void)close(self.signals);
-    bb_contain_free(self.contain);
-    return self.exit_code;
+    int exit_code = self.self ? self.self->exit_code : sum_up(&self);
+    if (self.self) /* the last handlers of a worker still look at its memory */
+        self.self->contain = NULL;
+    else
+        (void)close(self.signals);
+    g_ptr_array_unref(self.children);
+    return exit_code;
 }
 
 gint bb_supervisor_wait(const bb_contain *contain, gint64 timeout_ms)

@@ -1,10 +1,9 @@
 /* Judging the death of a worker by what it left in its memory. */
-#include "app/supervisor_death.h"
-
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "app/supervisor_private.h"
 #include "base/log.h"
 #include "pipeline/policy.h"
 
@@ -18,14 +17,15 @@ static void name_signal(int number, char *text, gsize size)
 }
 
 /* How it came about, for `what` and `signal`. */
-static void describe(const bb_mark_note *note, bb_death *death)
+static void describe(const bb_child *child, bb_death *death)
 {
+    const bb_mark_note *note = &child->contain->marks.note;
     char name[32];
-    if (death->stuck_ms) {
+    if (child->stuck_mark >= 0) {
         g_strlcpy(death->signal, "deadline", sizeof(death->signal));
         g_snprintf(death->what, sizeof(death->what),
-                   "was ended: a call had not returned in %" G_GINT64_FORMAT " s",
-                   death->stuck_ms / 1000);
+                   "was ended, as a call had not returned in %.1f s,",
+                   (double)child->stuck_ms / 1000);
     } else if (WIFSIGNALED(death->status)) {
         name_signal(WTERMSIG(death->status), name, sizeof(name));
         g_strlcpy(death->signal, name, sizeof(death->signal));
@@ -79,10 +79,11 @@ static void say_stack(const bb_mark_note *note)
         bb_log_error("  #%u %s", i, lines[i]);
 }
 
-static gboolean blame(bb_contain *contain, bb_death *death, const bb_mark *mark, gboolean sure)
+static gboolean blame(bb_child *child, const bb_death *death, const bb_mark *mark, gboolean sure)
 {
+    bb_contain *contain = child->contain;
     gboolean outside =
-        !death->stuck_ms && WIFSIGNALED(death->status) && WTERMSIG(death->status) == SIGKILL;
+        child->stuck_mark < 0 && WIFSIGNALED(death->status) && WTERMSIG(death->status) == SIGKILL;
     g_autofree char *reason =
         g_strdup_printf("the record ended its worker more than once: the worker %s in plugin %s "
                         "%s, stage %s",
@@ -99,13 +100,17 @@ static gboolean blame(bb_contain *contain, bb_death *death, const bb_mark *mark,
 }
 
 /* The mark that is known to be the cause; NULL: it may be any that is at work. */
-static const bb_mark *find_cause(const bb_contain *contain, const bb_death *death)
+static const bb_mark *find_cause(const bb_child *child)
 {
+    const bb_contain *contain = child->contain;
     const bb_mark_note *note = &contain->marks.note;
     const bb_mark *only = NULL;
     guint busy = 0;
-    if (death->stuck_ms)
-        return &contain->marks.marks[death->stuck_mark];
+    if (child->stuck_mark >= 0) {
+        only = &contain->marks.marks[child->stuck_mark];
+        /* else it has returned after all, and something else was in hand at the end */
+        return only->serial == child->watched[child->stuck_mark].serial ? only : NULL;
+    }
     if (note->taken && note->mark >= 0)
         return &contain->marks.marks[note->mark];
     for (guint i = 0; i < contain->marks.used; i++) {
@@ -119,30 +124,32 @@ static const bb_mark *find_cause(const bb_contain *contain, const bb_death *deat
 
 /* Nobody knows which of the calls did it: all are suspects, and the next worker makes one call at a
  * time until that is clear. */
-static void blame_all(bb_contain *contain, bb_death *death)
+static void blame_all(bb_child *child, bb_death *death)
 {
+    bb_contain *contain = child->contain;
     for (guint i = 0; i < contain->marks.used; i++) {
         const bb_mark *mark = &contain->marks.marks[i];
         if (!mark->stage)
             continue;
         death->blamed = TRUE;
-        (void)blame(contain, death, mark, FALSE); /* it cannot condemn: it is not sure */
+        (void)blame(child, death, mark, FALSE); /* it cannot condemn: it is not sure */
     }
     contain->marks.careful = death->blamed;
 }
 
-void bb_death_judge(bb_contain *contain, bb_death *death)
+void bb_supervisor_judge(bb_child *child, bb_death *death)
 {
+    const bb_contain *contain = child->contain;
     const bb_mark_note *note = &contain->marks.note;
-    describe(note, death);
-    death->mark = find_cause(contain, death);
+    describe(child, death);
+    death->mark = find_cause(child);
     say(contain, death, death->mark);
     if (note->complete)
         say_stack(note);
     if (!death->mark) {
-        blame_all(contain, death);
+        blame_all(child, death);
         return;
     }
     death->blamed = TRUE;
-    death->condemned = blame(contain, death, death->mark, TRUE);
+    death->condemned = blame(child, death, death->mark, TRUE);
 }

@@ -66,6 +66,22 @@ static void build_admin(bb_settings *settings, const bb_node *admin)
     bb_read_text(admin, "listen", &settings->admin_listen);
 }
 
+static void build_workers(bb_settings *settings, const bb_node *section, GPtrArray *problems)
+{
+    static const char *const isolations[] = {"shared", "domain", NULL};
+    bb_worker_settings *workers = &settings->workers;
+    const bb_node *deadline = section ? bb_node_get(section, "deadline") : NULL;
+    const bb_node *quarantine = section ? bb_node_get(section, "quarantine") : NULL;
+    int isolation = 0;
+    *workers = (bb_worker_settings){FALSE, 30000, 300000, 3, 600000};
+    bb_read_choice(section, "isolation", isolations, &isolation);
+    workers->by_domain = isolation == 1;
+    bb_read_duration(deadline, "record", &workers->record_deadline_ms, problems);
+    bb_read_duration(deadline, "call", &workers->call_deadline_ms, problems);
+    bb_read_count(quarantine, "records", &workers->quarantine_records);
+    bb_read_duration(quarantine, "window", &workers->quarantine_window_ms, problems);
+}
+
 void bb_build(bb_settings *settings, const bb_node *root, GPtrArray *problems)
 {
     settings->bootstrap = g_strdup("localhost:9092");
@@ -75,5 +91,6 @@ void bb_build(bb_settings *settings, const bb_node *root, GPtrArray *problems)
     build_log(settings, bb_node_get(root, "log"));
     bb_read_duration(root, "drain", &settings->drain_ms, problems);
     build_admin(settings, bb_node_get(root, "admin"));
+    build_workers(settings, bb_node_get(root, "workers"), problems);
     bb_build_domains(settings, root, problems);
 }

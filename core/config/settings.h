@@ -83,6 +83,16 @@ typedef struct bb_handler_settings {
     bb_setting_place place;
 } bb_handler_settings;
 
+/* workers: the processes of `busbar run` */
+typedef struct bb_worker_settings {
+    gboolean by_domain;        /* one process per domain; else one for all */
+    gint64 record_deadline_ms; /* of the stages before `handle`, per record; 0: none */
+    gint64 call_deadline_ms;   /* of every other call into a plugin; 0: none */
+    guint quarantine_records;  /* different records that a plugin may end its process with; 0: any
+                                  number */
+    gint64 quarantine_window_ms;
+} bb_worker_settings;
+
 typedef struct bb_settings {
     char *path;             /* of the main file; NULL: built-in defaults */
     GPtrArray *files;       /* char *: all files read */
@@ -93,7 +103,8 @@ typedef struct bb_settings {
     GPtrArray *handlers;    /* bb_handler_settings * */
     gint log_level;
     gboolean log_json;
-    gint64 drain_ms;    /* bound of the drain at the end */
+    gint64 drain_ms; /* bound of the drain at the end */
+    bb_worker_settings workers;
     char *admin_listen; /* "host:port" of the admin port; NULL: there is none */
     json_t *tree;       /* merged file with secrets masked, for `check --json` */
     gpointer places;    /* JSON pointer -> bb_setting_place; see bb_settings_place */

@@ -16,7 +16,7 @@ import kit  # noqa: E402
 PLUGIN = os.path.join(kit.BUILD, "lib", "test-plugins", "fixture_poison.so")
 # A member that died without leaving is missed for so long by its group.
 SHORT = ("--set", "kafka.session.timeout.ms=3000", "--set", "kafka.heartbeat.interval.ms=300")
-DEADLINES = ()
+DEADLINES = ("--set", "workers.deadline.record=2s", "--set", "workers.deadline.call=2s")
 CONFIG = """
 domains:
   poison: {{ plugin: "{plugin}", events: {{ item: {{ topic: {topic}, handlers: [archive] }} }} }}
@@ -108,7 +108,7 @@ class Poison(unittest.TestCase):
     """One record among many ends the worker; the others pass, and it is dead-lettered, and nobody does anything."""
     CASES = {"handle:segv": ("SIGSEGV", "handle"), "validate:segv": ("SIGSEGV", "validate"), "handle:abort": ("SIGABRT", "handle"),
              "handle:exit": ("exit", "handle"), "enrich:_exit": ("exit", "enrich"), "handle:overflow": ("SIGSEGV", "handle"),
-             "handle:kill": ("SIGKILL", "handle")}
+             "handle:loop": ("deadline", "handle"), "validate:loop": ("deadline", "validate"), "handle:kill": ("SIGKILL", "handle")}
 
     def setUp(self):
         self.broker = kit.Broker(*(word for do in self.CASES for word in ("--topic", f"{topic_of(do)}:1")))
@@ -148,6 +148,91 @@ class Poison(unittest.TestCase):
         for do, error in failures.items():
             with self.subTest(do=do):
                 raise error
+
+
+class Quarantine(unittest.TestCase):
+    """A plugin that ends its worker again and again is put aside; the others go on."""
+    CONFIG = """
+domains:
+  poison: {{ plugin: "{plugin}", events: {{ item: {{ topic: {topic}, SETTINGS handlers: [archive] }} }} }}
+  calm: {{ plugin: "{plugin}", events: {{ item: {{ topic: calm, handlers: [archive] }} }} }}
+  other: {{ events: {{ thing: {{ schema: thing.json, topic: things, handlers: [things] }} }} }}
+handlers:
+  archive: {{ plugin: jsonl, path: "{folder}/out.jsonl" }}
+  things: {{ plugin: jsonl, path: "{folder}/things.jsonl" }}
+"""
+
+    def site(self, settings=""):
+        broker = kit.Broker(*(word for topic in ("poison-q", "calm", "things") for word in ("--topic", topic + ":1")))
+        self.addCleanup(broker.close)
+        site = Site(self, broker, "q", self.CONFIG.replace("SETTINGS", settings))
+        with open(os.path.join(site.folder, "thing.json"), "w") as file:
+            json.dump({"type": "object", "properties": {"id": {"type": "string"}}}, file)
+        site.send(events(500, {}), "things")
+        return site
+
+    def test_different_records(self):
+        site = self.site()
+        site.send(events(100, {10: "handle:segv", 20: "handle:abort", 30: "handle:segv"}))
+        result = site.run("--once", "--set", "workers.quarantine.records=2")
+        log = result.stderr.decode()
+        self.assertEqual(result.returncode, 4, log)
+        self.assertEqual(set(site.handled("things.jsonl")), {f"n{number}" for number in range(500)}, log)
+        self.assertIn("plugin fixture_poison 6.6.6 has ended its worker 2 times", log)
+        self.assertIn("poison.item is stopped: plugin fixture_poison is in quarantine", log)
+        self.assertIn("calm.item is stopped", log)
+        # what was not dead-lettered before the plugin was put aside stays in its topic, before the committed offset
+        self.assertLessEqual({json.loads(value)["id"] for value, _ in site.dead_letters()}, {"n10"}, log)
+        self.assertFalse({"n20", "n30"} & set(site.handled()), log)
+
+    def test_before_any_record(self):
+        site = self.site("settings: {{ how: segv }},")
+        result = site.run("--once", "--json")
+        log = result.stderr.decode()
+        self.assertEqual(result.returncode, 4, log)
+        self.assertEqual(set(site.handled("things.jsonl")), {f"n{number}" for number in range(500)}, log)
+        self.assertIn("stage setup of poison.item", log)
+        self.assertEqual([event["event"] for event in json.loads(result.stdout)["events"]], ["other.thing"])
+
+
+class Processes(unittest.TestCase):
+    """What becomes of the one process when the other is killed."""
+
+    def setUp(self):
+        broker = kit.Broker("--topic", topic_of("p") + ":1")
+        self.addCleanup(broker.close)
+        self.site = Site(self, broker, "p")
+        self.process = self.site.start()
+
+    def handled_all(self, count):
+        kit.wait_for(lambda: set(self.site.handled()) == {f"n{number}" for number in range(count)}, 60)
+
+    def test_a_killed_worker_is_started_again(self):
+        self.site.send(events(100, {}))
+        self.handled_all(100)
+        worker, = workers(self.process)
+        os.kill(worker, signal.SIGKILL)
+        kit.wait_for(lambda: [pid for pid in workers(self.process) if pid != worker])
+        self.site.send(list(events(200, {}))[100:])
+        self.handled_all(200)
+        self.assertEqual(kit.stop(self.process), 0, self.site.log())
+        self.assertIn("was killed by SIGKILL", self.site.log())
+
+    def test_no_worker_outlives_its_supervisor(self):
+        worker, = kit.wait_for(lambda: workers(self.process))
+        self.process.kill()
+        self.process.wait()
+        kit.wait_for(lambda: not is_running(worker), 10)
+
+    def test_a_signal_to_all_of_them_is_one_signal(self):
+        """As a terminal or a service manager sends it."""
+        self.site.send(events(100, {}))
+        self.handled_all(100)
+        for pid in (*workers(self.process), self.process.pid):
+            os.kill(pid, signal.SIGTERM)
+        self.assertEqual(self.process.wait(60), 0, self.site.log())
+        self.assertIn("stopping", self.site.log())
+        self.assertNotIn("ending now", self.site.log())
 
 
 if __name__ == "__main__":
