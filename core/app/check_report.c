@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "kafka/membership.h"
 #include "kafka/topics.h"
 
 enum { COLUMNS = 6 };
@@ -163,7 +164,14 @@ void bb_check_print(const bb_session *session)
     print_unused(session);
 }
 
-static json_t *type_json(const bb_event_type *type)
+/* What it comes to; contradictions were told before. */
+static const char *assignment_of(const bb_settings *settings, const bb_event_type *type)
+{
+    g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
+    return bb_membership_name(bb_membership_choose(settings, type, rd_kafka_version(), problems));
+}
+
+static json_t *type_json(const bb_settings *settings, const bb_event_type *type)
 {
     json_t *handlers = json_array(), *lowered = json_array();
     g_autoptr(GPtrArray) notes = bb_check_notes(type);
@@ -173,13 +181,14 @@ static json_t *type_json(const bb_event_type *type)
     }
     for (guint i = 0; i < notes->len; i++)
         json_array_append_new(lowered, json_string(g_ptr_array_index(notes, i)));
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:o}", "event", type->full_name,
-        "plugin", type->plugin, "plugin_version", type->plugin_version ? type->plugin_version : "",
-        "topic", type->topic, "group", type->group, "dead_letter_topic",
-        type->dead_letter_topic ? type->dead_letter_topic : "", "key", type->key_template, "order",
-        order_name(type), "concurrency", (int)type->settings->concurrency, "handlers", handlers,
-        "guarantee", guarantee, "notes", lowered);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:o}", "event",
+                     type->full_name, "plugin", type->plugin, "plugin_version",
+                     type->plugin_version ? type->plugin_version : "", "topic", type->topic,
+                     "group", type->group, "assignment", assignment_of(settings, type),
+                     "dead_letter_topic", type->dead_letter_topic ? type->dead_letter_topic : "",
+                     "key", type->key_template, "order", order_name(type), "concurrency",
+                     (int)type->settings->concurrency, "handlers", handlers, "guarantee", guarantee,
+                     "notes", lowered);
 }
 
 static void print_document(json_t *document)
@@ -218,7 +227,8 @@ void bb_check_print_json(const bb_session *session, const GPtrArray *topics, con
 {
     json_t *events = json_array(), *files = json_array();
     for (guint i = 0; i < bb_registry_count(session->registry); i++)
-        json_array_append_new(events, type_json(bb_registry_at(session->registry, i)));
+        json_array_append_new(events,
+                              type_json(session->settings, bb_registry_at(session->registry, i)));
     for (guint i = 0; i < session->settings->files->len; i++)
         json_array_append_new(files, json_string(g_ptr_array_index(session->settings->files, i)));
     json_auto_t *document = json_pack("{s:b, s:o, s:s, s:o, s:O}", "valid", 1, "files", files,

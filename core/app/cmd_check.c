@@ -4,6 +4,7 @@
 #include "app/check_report.h"
 #include "app/command.h"
 #include "kafka/client.h"
+#include "kafka/membership.h"
 #include "kafka/topics.h"
 
 static gboolean option_json;
@@ -81,6 +82,15 @@ static int report(const bb_session *session)
     return states ? judge_topics(states) : BB_EXIT_DONE;
 }
 
+/* What the settings of the groups come to with the librdkafka that runs. */
+static int check_groups(const bb_session *session, GPtrArray *problems)
+{
+    for (guint i = 0; i < bb_registry_count(session->registry); i++)
+        (void)bb_membership_choose(session->settings, bb_registry_at(session->registry, i),
+                                   rd_kafka_version(), problems);
+    return problems->len ? BB_EXIT_USAGE : BB_EXIT_DONE;
+}
+
 static int run_check(int argc, char **argv)
 {
     int exit_code = BB_EXIT_USAGE;
@@ -90,6 +100,8 @@ static int run_check(int argc, char **argv)
     if (option_timeout < 0)
         return bb_app_usage("check", "--timeout is %d; it cannot be below 0", option_timeout);
     g_autoptr(bb_session) session = bb_session_try(bb_option_config, NULL, problems, &exit_code);
+    if (exit_code == BB_EXIT_DONE)
+        exit_code = check_groups(session, problems);
     if (exit_code != BB_EXIT_DONE) {
         if (option_json)
             bb_check_print_problems_json(problems);

@@ -38,6 +38,7 @@ bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const c
     copy->key_template = g_strdup(from->key_template);
     copy->producer = g_strdup(from->producer);
     copy->group = g_strdup(from->group);
+    copy->instance_id = g_strdup(from->instance_id);
     copy->offset_reset = g_strdup(from->offset_reset);
     copy->dead_letter_topic = g_strdup(from->dead_letter_topic);
     copy->handlers = g_ptr_array_new_with_free_func(g_free);
@@ -58,6 +59,7 @@ void bb_event_settings_free(gpointer settings)
     g_free(event->key_template);
     g_free(event->producer);
     g_free(event->group);
+    g_free(event->instance_id);
     g_free(event->offset_reset);
     g_free(event->dead_letter_topic);
     g_ptr_array_unref(event->handlers);
@@ -90,12 +92,23 @@ static void read_retry(bb_event_settings *event, const bb_node *retry, GPtrArray
                        event->retry_max_ms, event->retry_initial_ms);
 }
 
+/* Who is a member of the group, and how its members share the partitions. */
+static void read_membership(bb_event_settings *event, const bb_node *consume)
+{
+    static const char *const kinds[] = {"auto", "eager", "cooperative", "consumer", NULL};
+    int kind = (int)event->assignment;
+    bb_read_text(consume, "group", &event->group);
+    bb_read_choice(consume, "assignment", kinds, &kind);
+    event->assignment = (bb_assignment)kind;
+    bb_read_text(consume, "instance_id", &event->instance_id);
+}
+
 static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrArray *problems)
 {
     static const char *const orders[] = {"key", "partition", "none", NULL};
     int order = (int)event->order;
     const bb_node *dead_letter = bb_node_get(consume, "dead_letter");
-    bb_read_text(consume, "group", &event->group);
+    read_membership(event, consume);
     bb_read_choice(consume, "order", orders, &order);
     event->order = (bb_order)order;
     bb_read_count(consume, "concurrency", &event->concurrency);

@@ -26,6 +26,8 @@ static const struct {
     {"ssl.providers", runs_code, "enable providers in the system's openssl.cnf"},
     {"group.id", "every event type has a group of its own",
      "use domains.<domain>.events.<event>.consume.group"},
+    {"group.protocol", "it belongs to an event type", "use consume.assignment: consumer"},
+    {"group.instance.id", "two members of a group cannot share one", "use consume.instance_id"},
     {"enable.auto.commit", own_offsets, NULL},
     {"auto.commit.enable", own_offsets, NULL},
     {"auto.commit.interval.ms", own_offsets, "use consume.commit_interval"},

@@ -24,6 +24,13 @@ typedef struct bb_kafka_property {
 } bb_kafka_property;
 
 typedef enum { BB_ORDER_KEY, BB_ORDER_PARTITION, BB_ORDER_NONE } bb_order;
+/* How the members of a group share the partitions; AUTO: the best that is safe. */
+typedef enum {
+    BB_ASSIGN_AUTO,
+    BB_ASSIGN_EAGER,
+    BB_ASSIGN_COOPERATIVE,
+    BB_ASSIGN_CONSUMER
+} bb_assignment;
 typedef enum {
     BB_KEY_CONTRACT,
     BB_KEY_RAW,
@@ -46,6 +53,8 @@ typedef struct bb_event_settings {
     char *producer; /* NULL: the contract's */
     /* consume: */
     char *group; /* NULL: the plugin's, or "<domain>.<event>" */
+    bb_assignment assignment;
+    char *instance_id; /* template of a static member's id; NULL: none */
     bb_order order;
     guint concurrency;       /* lanes; 0 runs the stages on the consumer's thread */
     guint batch_records;     /* largest batch handed to handle */

@@ -10,6 +10,7 @@
 #include "kafka/client.h"
 #include "kafka/dead_letter.h"
 #include "kafka/gates.h"
+#include "kafka/membership.h"
 #include "kafka/topics.h"
 #include "pipeline/policy.h"
 #include "pipeline/suspects.h"
@@ -152,13 +153,24 @@ static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_consumer *consumer,
     guint64 kilobytes = CLAMP(consumer->type->settings->in_flight_bytes / 1024, 1024, 65536);
     char bound[24];
     g_snprintf(bound, sizeof bound, "%" G_GUINT64_FORMAT, kilobytes);
-    if (!bb_kafka_conf_default(conf, settings, "queued.max.messages.kbytes", bound, error) ||
-        !bb_kafka_conf_default(conf, settings, "partition.assignment.strategy", "range,roundrobin",
-                               error))
+    if (!bb_kafka_conf_default(conf, settings, "queued.max.messages.kbytes", bound, error))
         return FALSE;
     /* a full local queue is looked at again sooner */
     return bb_gate_active(BB_GATE_NO_FETCH_BACKOFF) ||
            bb_kafka_conf_default(conf, settings, "fetch.queue.backoff.ms", "10", error);
+}
+
+static gboolean set_membership(rd_kafka_conf_t *conf, const bb_consumer *consumer, GError **error)
+{
+    const bb_settings *settings = consumer->context->settings;
+    g_auto(GStrv) properties = bb_membership_properties(settings, consumer->type, error);
+    if (!properties)
+        return FALSE;
+    for (char **at = properties; *at; at += 2) {
+        if (!bb_kafka_conf_default(conf, settings, at[0], at[1], error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean make_client(bb_consumer *consumer, GError **error)
@@ -179,7 +191,7 @@ static gboolean make_client(bb_consumer *consumer, GError **error)
     rd_kafka_conf_t *conf = bb_kafka_conf_new(consumer->context->settings, extra, error);
     if (!conf)
         return FALSE;
-    if (!set_defaults(conf, consumer, error)) {
+    if (!set_defaults(conf, consumer, error) || !set_membership(conf, consumer, error)) {
         rd_kafka_conf_destroy(conf);
         return FALSE;
     }

@@ -1,6 +1,6 @@
 /* Inside of a consumer, shared by its files: life and loop (consumer.c), the way of records
- * (consumer_flow.c), assignment and offsets (consumer_assign.c), what it tells (consumer_status.c,
- * consumer_metrics.c). */
+ * (consumer_flow.c), rebalances (consumer_rebalance.c), offsets (consumer_assign.c), what it tells
+ * (consumer_status.c, consumer_metrics.c). */
 #ifndef BB_CONSUMER_PRIVATE_H
 #define BB_CONSUMER_PRIVATE_H
 
@@ -96,13 +96,15 @@ void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message);
 /* An error that came in place of a record. */
 void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *message);
 
-/* consumer_assign.c */
+/* consumer_rebalance.c */
 void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque);
-void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
-                           rd_kafka_topic_partition_list_t *list, void *opaque);
 /* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
 void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
+
+/* consumer_assign.c */
+void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
+                           rd_kafka_topic_partition_list_t *list, void *opaque);
 /* FALSE when waiting for it showed that it failed. */
 gboolean bb_consumer_commit(bb_consumer *consumer, gboolean wait);
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be

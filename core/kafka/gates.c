@@ -12,8 +12,9 @@ static const bb_gate gates[BB_GATE_COUNT] = {
         {"batch-skips", SINCE_EVER, V(2, 1, 0), FALSE,
          "reading in batches may skip offsets when partitions are paused, resumed, sought or "
          "reassigned at the same time",
-         "partitions are never paused or sought: back-pressure is not reading the queue, and "
-         "reassignments run on the thread that reads",
+         "partitions are never paused, and sought only with cooperative assignment, which these "
+         "versions do not get: back-pressure is not reading the queue, and reassignments run on "
+         "the thread that reads",
          "changelog 2.0.0 (known issues) and 2.1.0, #4208"},
     [BB_GATE_BATCH_POSITION] =
         {"batch-position", V(2, 2, 0), V(2, 13, 2), FALSE,
@@ -52,7 +53,7 @@ static const bb_gate gates[BB_GATE_COUNT] = {
         {"no-consumer-protocol", SINCE_EVER, V(2, 12, 0), FALSE,
          "the consumer protocol of groups (KIP-848) is absent, or not meant for production before "
          "2.12.0",
-         "`group_protocol: consumer` is refused", "changelog 2.12.0, 2.10.0, 2.4.0"},
+         "`assignment: consumer` is refused", "changelog 2.12.0, 2.10.0, 2.4.0"},
     [BB_GATE_CONSUMER_PROTOCOL_POLL] =
         {"consumer-protocol-poll", V(2, 12, 0), V(2, 15, 0), FALSE,
          "with group.protocol=consumer a member that exceeded max.poll.interval.ms meets a fatal "

@@ -3,6 +3,8 @@
 Environment
   BUSBAR_BUILD            build folder with bin/busbar (default build-debug of the project)
   BUSBAR_RDKAFKA_PRELOAD  another librdkafka, loaded in front of the one that busbar was linked with
+  BUSBAR_KAFKA_RUNNING    PORT of a real Kafka of one node that runs already (with its BUSBAR_KAFKA_DIR): the tests of
+                          groups use it and leave it running
   BUSBAR_KAFKA_JARS       where the jars of the real Kafka are kept
   BUSBAR_KAFKA=require    a real Kafka that cannot be had is an error, not a skipped test
 """
@@ -178,6 +180,19 @@ class Kafka:
             raise AssertionError(f"kafka.sh {' '.join(arguments)}: {result.stdout}{result.stderr}")
         return result.stdout
 
+    @classmethod
+    def shared(cls, properties=""):
+        """The one that runs already, when there is one, else one of its own, started."""
+        port = os.environ.get("BUSBAR_KAFKA_RUNNING")
+        if not port:
+            return cls(properties=properties).start()
+        kafka = cls()
+        shutil.rmtree(kafka.folder)
+        kafka.folder = None
+        kafka.bootstrap = f"127.0.0.1:{port}"
+        kafka.env.update(BUSBAR_KAFKA_DIR=os.environ["BUSBAR_KAFKA_DIR"], BUSBAR_KAFKA_PORT=port)
+        return kafka
+
     def start(self):
         missing = [tool for tool in ("java", "mvn") if not shutil.which(tool)]
         fetched = None if missing else self.kit("fetch", timeout=900)
@@ -201,6 +216,8 @@ class Kafka:
         self.checked("node-" + verb, str(number))
 
     def close(self):
+        if not self.folder:
+            return
         self.kit("wipe")
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Members of one group joining and leaving while records flow, with each way of sharing the partitions that the librdkafka at hand has:
+nothing is lost, and nothing is handled twice, as every leaving is a clean drain.
+
+Environment: BUSBAR_GROUPS_STORM (default 3): how often the second member joins and leaves."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tools  # noqa: E402
+from tools import kit  # noqa: E402
+
+STORM = int(os.environ.get("BUSBAR_GROUPS_STORM", "3"))
+PARTITIONS = 6
+PARKING = os.path.join(kit.ROOT, "docs", "examples", "config-only", "schemas", "entered.json")
+# Members notice each other in half a second instead of some.
+PROPERTIES = "\n".join(["group.initial.rebalance.delay.ms=0", "group.consumer.min.heartbeat.interval.ms=500",
+                        "group.consumer.heartbeat.interval.ms=500"])
+
+
+def active_gates():
+    gates = json.loads(kit.busbar("version", "--verbose", "--json").stdout)["gates"]
+    return {gate["name"] for gate in gates if gate["active"]}
+
+
+class Groups(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kafka = kit.Kafka.shared(PROPERTIES)
+        cls.addClassCleanup(cls.kafka.close)
+        temporary = tempfile.TemporaryDirectory(prefix="busbar-groups-")
+        cls.addClassCleanup(temporary.cleanup)
+        cls.folder = temporary.name
+        cls.tools = tools.Tools(cls.folder, cls.kafka.bootstrap)
+        cls.gates = active_gates()
+
+    def setUp(self):
+        self.out = tempfile.mkdtemp(dir=self.folder)
+        self.topic = "gates-" + re.sub(r"\W+", "-", self._testMethodName) + os.path.basename(self.out).replace("tmp", "-")
+
+    def config(self, consume, properties=", heartbeat.interval.ms: 500", more="", flush="20ms"):
+        """The domain of docs/examples/config-only; topic and group have the name of the test."""
+        path = os.path.join(self.out, "busbar.yaml")
+        with open(path, "w") as out:
+            out.write(f'kafka: {{ bootstrap.servers: "{self.kafka.bootstrap}"{properties} }}\n'
+                      f"domains: {{ parking: {{ plugin: generic, events: {{ entered: {{ schema: {PARKING}, topic: {self.topic}, "
+                      f"consume: {{ group: {self.topic}, commit_interval: 100ms, flush_interval: {flush}{consume} }}, "
+                      f"handlers: [archive] }} }} }} }}\n"
+                      f'handlers: {{ archive: {{ plugin: jsonl, path: "{self.out}/${{OUT:-one}}.jsonl", format: record }} }}\n{more}')
+        return path
+
+    def member(self, config, name="one"):
+        """`busbar run` in the background; its log goes to a file of its name."""
+        with open(os.path.join(self.out, name + ".log"), "ab") as log:
+            process = subprocess.Popen([kit.BUSBAR, "run", "--config", config], env=kit.environment(OUT=name), stderr=log,
+                                       stdout=subprocess.DEVNULL)
+        self.addCleanup(lambda: process.poll() is None and (process.kill(), process.wait()))
+        return process
+
+    def publish(self, config, start, count):
+        lines = b"\n".join(b'{"garage":"north-%d","plate":"%d"}' % (i % 97, i) for i in range(start, start + count))
+        result = kit.busbar("publish", "parking.entered", "-", "--config", config, stdin=lines)
+        self.assertEqual(result.returncode, 0, result.stderr.decode())
+
+    def archived(self, name="one"):
+        """Numbers of the records that were handled, in the order in which they were; a torn last line is not counted."""
+        try:
+            with open(os.path.join(self.out, name + ".jsonl"), "rb") as file:
+                lines = file.read()
+        except FileNotFoundError:
+            return []
+        return [int(record["value"]["plate"]) for record in kit.json_lines(lines[:lines.rfind(b"\n") + 1])]
+
+    def log(self, name="one"):
+        with open(os.path.join(self.out, name + ".log")) as file:
+            return file.read()
+
+    def flow(self, config):
+        """Publishes until told to stop; returns a function that stops and gives the number of records."""
+        stop, sent = threading.Event(), [0]
+
+        def work():
+            while not stop.is_set():
+                self.publish(config, sent[0], 200)
+                sent[0] += 200
+                time.sleep(0.05)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+
+        def end():
+            stop.set()
+            thread.join()
+            return sent[0]
+        self.addCleanup(end)
+        return end
+
+    def storm(self, consume, properties=", heartbeat.interval.ms: 500", more="", flush="20ms", clean=True):
+        """One member stays, the other joins and leaves again and again."""
+        self.kafka.topic(self.topic, PARTITIONS)
+        config = self.config(consume, properties, more, flush)
+        end = self.flow(config)
+        first = self.member(config)
+        kit.wait_for(lambda: self.archived(), 30)
+        for _ in range(STORM):
+            before = len(self.archived("two"))
+            second = self.member(config, "two")
+            kit.wait_for(lambda: len(self.archived("two")) > before, 60)
+            self.assertEqual(kit.stop(second), 0, self.log("two"))
+        sent = end()
+        kit.wait_for(lambda: len(set(self.archived() + self.archived("two"))) >= sent, 60)
+        kit.wait_for(lambda: sum(self.tools.committed(self.topic, self.topic, PARTITIONS).values()) == sent, 20)
+        self.assertEqual(kit.stop(first), 0, self.log())
+        one, two = self.archived(), self.archived("two")
+        self.assertEqual(sorted(one + two) if clean else sorted(set(one + two)), list(range(sent)))
+        self.assertEqual(sum(self.tools.committed(self.topic, self.topic, PARTITIONS).values()), sent)
+        print(f"groups: {self.topic}: {len(one)} and {len(two)} of {sent} handled, {len(one + two) - sent} twice", flush=True)
+        return self.log()
+
+    def test_eager(self):
+        log = self.storm(", assignment: eager")
+        given = re.findall(r"given back: (.*)", log)
+        self.assertTrue(any(len(line.split(", ")) == PARTITIONS for line in given), log)  # all of them, each time
+
+    def test_auto_is_cooperative_where_that_is_safe(self):
+        if "unsafe-cooperative" in self.gates:
+            self.skipTest("this librdkafka shares eagerly")
+        log = self.storm("")
+        given = re.findall(r"given back: (.*)", log)
+        self.assertTrue(given and all(len(line.split(", ")) < PARTITIONS for line in given), log)  # some stay
+
+    def test_a_drain_without_time_loses_nothing(self):
+        """What was in hand of partitions that stay is read again too."""
+        log = self.storm("", more="drain: 0s\n", flush="300ms", clean=False)
+        if "unsafe-cooperative" not in self.gates:
+            self.assertIn("read again: ", log)
+
+    def test_consumer_protocol(self):
+        if "no-consumer-protocol" in self.gates:
+            self.skipTest("this librdkafka has no consumer protocol")
+        log = self.storm(", assignment: consumer", "")
+        given = re.findall(r"given back: (.*)", log)
+        self.assertTrue(given and all(len(line.split(", ")) < PARTITIONS for line in given), log)
+
+    def test_static_member_comes_back_without_a_rebalance(self):
+        self.kafka.topic(self.topic, PARTITIONS)
+        config = self.config(', instance_id: "{event}-${OUT:-none}"')
+        first, second = self.member(config), self.member(config, "two")
+        end = self.flow(config)
+        kit.wait_for(lambda: self.archived() and self.archived("two"), 60)
+        told = self.log().count("given back")
+        self.assertEqual(kit.stop(second), 0)
+        second = self.member(config, "two")
+        before = len(self.archived("two"))
+        kit.wait_for(lambda: len(self.archived("two")) > before, 60)
+        self.assertEqual(self.log().count("given back"), told, self.log())
+        sent = end()
+        kit.wait_for(lambda: len(self.archived()) + len(self.archived("two")) >= sent, 60)
+        self.assertEqual((kit.stop(first), kit.stop(second)), (0, 0))
+        self.assertEqual(sorted(self.archived() + self.archived("two")), list(range(sent)))
+
+    def test_what_this_library_cannot_do_is_refused(self):
+        for kind, gate in (("cooperative", "unsafe-cooperative"), ("consumer", "no-consumer-protocol")):
+            with self.subTest(kind):
+                result = kit.busbar("check", "--config", self.config(f", assignment: {kind}", ""))
+                self.assertEqual(result.returncode, 2 if gate in self.gates else 0, result.stderr.decode())
+                if gate in self.gates:
+                    self.assertIn(b"needs librdkafka 2.1", result.stderr)
+
+    def test_contradictions_are_named_with_what_to_write_instead(self):
+        path = self.config(", assignment: consumer", ", session.timeout.ms: 6000, heartbeat.interval.ms: 500")
+        for command in (["check"], ["run", "--once"]):
+            result = kit.busbar(*command, "--config", path)
+            self.assertEqual(result.returncode, 2, result.stderr.decode())
+        text = kit.busbar("check", "--config", path).stderr.decode()
+        if "no-consumer-protocol" in self.gates:
+            self.assertIn("needs librdkafka 2.12.0", text)
+        self.assertRegex(text, rf"{path}:1:\d+: `session.timeout.ms` cannot be used by parking.entered.*"
+                               "group.consumer.session.timeout.ms")
+        self.assertRegex(text, "`heartbeat.interval.ms` .*group.consumer.heartbeat.interval.ms")
+
+
+if __name__ == "__main__":
+    unittest.main()
