@@ -49,6 +49,14 @@ static inline void ownlens_tally_init(ownlens_tally *tally, busbar_call *call,
     }
 }
 
+/* The first letter tells most values apart without a call. */
+static inline int32_t ownlens_tally_is(const ownlens_tally *tally, uint32_t i, busbar_bytes text)
+{
+    const char *value = tally->plan->values[i];
+    return tally->sizes[i] == text.size && text.size > 0 && value[0] == text.data[0] &&
+           memcmp(value, text.data, text.size) == 0;
+}
+
 /* Index of the value, or `tally->count` when it is none of them. */
 static inline uint32_t ownlens_tally_find(const ownlens_tally *tally, busbar_call *call,
                                           const busbar_event *event)
@@ -59,8 +67,7 @@ static inline uint32_t ownlens_tally_find(const ownlens_tally *tally, busbar_cal
     if (ownlens_get(call, event, tally->field, &value) != BUSBAR_STRING ||
         !call->host->text(call, event, &value, &text))
         return tally->count;
-    while (i < tally->count && (tally->sizes[i] != text.size ||
-                                memcmp(tally->plan->values[i], text.data, text.size) != 0))
+    while (i < tally->count && !ownlens_tally_is(tally, i, text))
         i++;
     return i;
 }
