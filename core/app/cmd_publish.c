@@ -7,7 +7,7 @@
 
 #include "app/command.h"
 #include "app/progress.h"
-#include "app/publish_reader.h"
+#include "app/line_reader.h"
 #include "app/publish_report.h"
 #include "app/session.h"
 #include "base/clock.h"
@@ -52,7 +52,7 @@ static void on_signal(int number)
 /* One run of the command. */
 typedef struct publishing {
     const bb_event_type *type;
-    bb_publish_reader *reader;
+    bb_line_reader *reader;
     bb_publish_report *report;
     bb_publisher *publisher;
     bb_progress *progress;
@@ -103,7 +103,7 @@ static gboolean publish_line(publishing *job, const char *text, gsize size, GErr
     while (bb_publish_report_kept(job->report) > KEPT_BYTES && !g_atomic_int_get(&signals))
         bb_publisher_poll(job->publisher, SLICE_MS);
     return bb_publisher_publish(job->publisher, job->type, text, size,
-                                GSIZE_TO_POINTER(bb_publish_reader_number(job->reader)), error);
+                                GSIZE_TO_POINTER(bb_line_reader_number(job->reader)), error);
 }
 
 /* A line that is too long to be an event. Its bytes are not kept: with --rejected, all lines before
@@ -116,14 +116,14 @@ static gboolean refuse_long_line(publishing *job, GError **error)
     gboolean keeps = option_rejected != NULL;
     if (keeps)
         settle(job, 0, FLUSH_TIMEOUT_MS);
-    if (!bb_publish_reader_skip(job->reader, keeps ? bb_publish_report_stream : NULL, job->report,
+    if (!bb_line_reader_skip(job->reader, keeps ? bb_publish_report_stream : NULL, job->report,
                                 (const gint *)&signals, error))
         return FALSE;
     if (keeps)
         bb_publish_report_end_line(job->report);
     bb_publish_report_keep_nothing(job->report);
     return bb_publisher_refuse(job->publisher, job->type, "size", text,
-                               GSIZE_TO_POINTER(bb_publish_reader_number(job->reader)), error);
+                               GSIZE_TO_POINTER(bb_line_reader_number(job->reader)), error);
 }
 
 /* TRUE while there is more to read. */
@@ -131,7 +131,7 @@ static gboolean step(publishing *job, GError **error)
 {
     const char *text;
     gsize size;
-    switch (bb_publish_reader_next(job->reader, &text, &size, error)) {
+    switch (bb_line_reader_next(job->reader, &text, &size, error)) {
     case BB_READ_LINE:
         return publish_line(job, text, size, error);
     case BB_READ_EMPTY:
@@ -157,7 +157,7 @@ static void print_summary(const publishing *job)
                   "%s: %" G_GUINT64_FORMAT " delivered to %s, %" G_GUINT64_FORMAT
                   " refused, %" G_GUINT64_FORMAT " failed, %" G_GUINT64_FORMAT
                   " empty lines skipped; %.1f s, %.0f/s%s\n",
-                  bb_publish_reader_name(job->reader), counts->delivered, job->type->topic,
+                  bb_line_reader_name(job->reader), counts->delivered, job->type->topic,
                   counts->rejected, counts->failed, counts->empty, seconds,
                   (double)counts->delivered / seconds,
                   g_atomic_int_get(&signals) ? "; stopped by a signal" : "");
@@ -197,7 +197,7 @@ static int publish(publishing *job, const bb_session *session, const char *path)
 {
     GError *error = NULL;
     job->max_bytes = longest_line(session->settings);
-    g_autoptr(bb_publish_reader) reader = bb_publish_reader_open(path, job->max_bytes, &error);
+    g_autoptr(bb_line_reader) reader = bb_line_reader_open(path, job->max_bytes, &error);
     if (!reader)
         return bb_app_fail(error);
     g_autoptr(bb_publish_report) report =

@@ -1,5 +1,5 @@
 /* Reads lines without ever waiting long. */
-#include "app/publish_reader.h"
+#include "app/line_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 enum { CHUNK_BYTES = 256 * 1024, WAIT_MS = 20 };
 
-struct bb_publish_reader {
+struct bb_line_reader {
     char *name;
     int fd;
     gboolean own_fd;
@@ -22,7 +22,7 @@ struct bb_publish_reader {
     guint64 number;
 };
 
-bb_publish_reader *bb_publish_reader_open(const char *path, gsize max_bytes, GError **error)
+bb_line_reader *bb_line_reader_open(const char *path, gsize max_bytes, GError **error)
 {
     gboolean standard = !path || strcmp(path, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -34,7 +34,7 @@ bb_publish_reader *bb_publish_reader_open(const char *path, gsize max_bytes, GEr
             (void)close(fd); /* nothing was written */
         return NULL;
     }
-    bb_publish_reader *reader = g_new0(bb_publish_reader, 1);
+    bb_line_reader *reader = g_new0(bb_line_reader, 1);
     reader->name = g_strdup(standard ? "standard input" : path);
     reader->fd = fd;
     reader->own_fd = !standard;
@@ -44,7 +44,7 @@ bb_publish_reader *bb_publish_reader_open(const char *path, gsize max_bytes, GEr
     return reader;
 }
 
-void bb_publish_reader_free(bb_publish_reader *reader)
+void bb_line_reader_free(bb_line_reader *reader)
 {
     if (!reader)
         return;
@@ -55,18 +55,18 @@ void bb_publish_reader_free(bb_publish_reader *reader)
     g_free(reader);
 }
 
-guint64 bb_publish_reader_number(const bb_publish_reader *reader)
+guint64 bb_line_reader_number(const bb_line_reader *reader)
 {
     return reader->number;
 }
 
-const char *bb_publish_reader_name(const bb_publish_reader *reader)
+const char *bb_line_reader_name(const bb_line_reader *reader)
 {
     return reader->name;
 }
 
 /* Makes room and reads once. LINE: something came. */
-static bb_read_state fill(bb_publish_reader *reader, GError **error)
+static bb_read_state fill(bb_line_reader *reader, GError **error)
 {
     struct pollfd input = {.fd = reader->fd, .events = POLLIN};
     if (reader->begin > 0) {
@@ -101,7 +101,7 @@ static gboolean is_blank(const char *text, gsize size)
 }
 
 /* Finds the end of the line that begins at `begin`; FALSE when it is not in the buffer. */
-static gboolean find_end(bb_publish_reader *reader, gsize *ret_size)
+static gboolean find_end(bb_line_reader *reader, gsize *ret_size)
 {
     char *from = reader->buffer + reader->seen;
     char *found = memchr(from, '\n', reader->end - reader->seen);
@@ -110,8 +110,8 @@ static gboolean find_end(bb_publish_reader *reader, gsize *ret_size)
     return found != NULL;
 }
 
-bb_read_state bb_publish_reader_next(bb_publish_reader *reader, const char **ret_text,
-                                     gsize *ret_size, GError **error)
+bb_read_state bb_line_reader_next(bb_line_reader *reader, const char **ret_text, gsize *ret_size,
+                                  GError **error)
 {
     gboolean found;
     while (!(found = find_end(reader, ret_size)) && !reader->ended &&
@@ -133,9 +133,9 @@ bb_read_state bb_publish_reader_next(bb_publish_reader *reader, const char **ret
     return is_blank(*ret_text, *ret_size) ? BB_READ_EMPTY : BB_READ_LINE;
 }
 
-gboolean bb_publish_reader_skip(bb_publish_reader *reader,
-                                void (*sink)(const char *text, gsize size, void *user), void *user,
-                                const gint *stop, GError **error)
+gboolean bb_line_reader_skip(bb_line_reader *reader,
+                             void (*sink)(const char *text, gsize size, void *user), void *user,
+                             const gint *stop, GError **error)
 {
     for (;;) {
         gsize size;
