@@ -8,12 +8,10 @@
 
 #include <jansson.h>
 
+#include "../handler_common/verdict.h"
+
 typedef struct exec_answer {
-    int32_t verdict; /* BUSBAR_PASS ... BUSBAR_RETRY */
-    uint32_t scope;
-    const char *reason; /* borrowed from `tree`, or static */
-    const char *pointer;
-    int64_t offset; /* of the event it speaks of; -1: not said */
+    handler_verdict said; /* its texts are borrowed from `tree` */
     json_t *tree;
 } exec_answer;
 

@@ -93,16 +93,17 @@ static bool take_verdict(void *user, uint32_t index, const char *line, size_t si
     const char *problem = NULL;
     if (!exec_answer_parse(line, size, &answer, &problem))
         return refuse(to->self, problem, line, size);
-    if (answer.offset >= 0 &&
-        answer.offset != to->call->host->origin(to->batch->events[index])->offset) {
+    if (answer.said.offset >= 0 &&
+        answer.said.offset != to->call->host->origin(to->batch->events[index])->offset) {
         exec_answer_clear(&answer);
         return refuse(to->self, "its `offset` is that of another event", line, size);
     }
-    to->verdicts[index] = answer.verdict;
-    if (answer.verdict != BUSBAR_PASS)
-        (void)to->call->host->fail(to->call, index, answer.verdict, answer.scope,
-                                   busbar_text(answer.pointer),
-                                   busbar_text(*answer.reason ? answer.reason : "no reason given"));
+    to->verdicts[index] = answer.said.verdict;
+    if (answer.said.verdict != BUSBAR_PASS)
+        (void)to->call->host->fail(
+            to->call, index, answer.said.verdict, answer.said.scope,
+            busbar_text(answer.said.pointer),
+            busbar_text(*answer.said.reason ? answer.said.reason : "no reason given"));
     exec_answer_clear(&answer);
     return true;
 }
@@ -116,9 +117,10 @@ static bool take_flushed(void *user, uint32_t index, const char *line, size_t si
     to->flushed = BUSBAR_PASS;
     if (exec_answer_is_flushed(line, size, to->self->flushes))
         return true;
-    if (exec_answer_parse(line, size, &answer, &problem) && answer.verdict == BUSBAR_RETRY) {
-        to->flushed = busbar_unavailable(to->call, "the child could not flush: %s",
-                                         *answer.reason ? answer.reason : "no reason given");
+    if (exec_answer_parse(line, size, &answer, &problem) && answer.said.verdict == BUSBAR_RETRY) {
+        to->flushed =
+            busbar_unavailable(to->call, "the child could not flush: %s",
+                               *answer.said.reason ? answer.said.reason : "no reason given");
         exec_answer_clear(&answer);
         return true;
     }

@@ -25,10 +25,11 @@ Parsed parse(const std::string &line)
     exec_answer answer;
     const char *problem = "";
     bool good = exec_answer_parse(line.data(), line.size(), &answer, &problem);
-    Parsed parsed = {good, answer.verdict, answer.scope, "", "", problem, answer.offset};
+    Parsed parsed = {good,    answer.said.verdict, answer.said.scope, "", "",
+                     problem, answer.said.offset};
     if (good) {
-        parsed.reason = answer.reason;
-        parsed.pointer = answer.pointer;
+        parsed.reason = answer.said.reason;
+        parsed.pointer = answer.said.pointer;
     }
     exec_answer_clear(&answer);
     return parsed;
