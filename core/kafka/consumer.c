@@ -197,12 +197,12 @@ static gboolean make_client(bb_consumer *consumer, GError **error)
     }
     rd_kafka_conf_set_opaque(conf, consumer);
     rd_kafka_conf_set_rebalance_cb(conf, bb_consumer_on_rebalance);
-    rd_kafka_conf_set_offset_commit_cb(conf, bb_consumer_on_commit);
     consumer->client = bb_kafka_new(RD_KAFKA_CONSUMER, conf, error);
     if (!consumer->client)
         return FALSE;
     (void)rd_kafka_poll_set_consumer(consumer->client); /* it is a consumer */
     consumer->queue = rd_kafka_queue_new(consumer->client);
+    consumer->commits = rd_kafka_queue_new(consumer->client);
     return TRUE;
 }
 
@@ -326,7 +326,7 @@ static void keep_house(bb_consumer *consumer)
     gint64 now = bb_clock_monotonic_ms();
     if (now >= consumer->commit_at_ms) {
         consumer->commit_at_ms = now + consumer->type->settings->commit_interval_ms;
-        (void)bb_consumer_commit(consumer, FALSE); /* on_commit hears of it */
+        (void)bb_consumer_commit(consumer, 0);
     }
     if (now >= consumer->lag_at_ms) {
         consumer->lag_at_ms = now + LAG_MS;
@@ -487,6 +487,8 @@ void bb_consumer_free(bb_consumer *consumer)
     /* everything of the client must be given back before it ends: it waits for that */
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);
+    if (consumer->commits)
+        rd_kafka_queue_destroy(consumer->commits);
     if (consumer->client)
         (void)bb_kafka_end(consumer->client, END_MS); /* said there */
     bb_monitor_clear(&consumer->monitor);

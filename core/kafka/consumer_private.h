@@ -36,6 +36,9 @@ struct bb_consumer {
     gboolean has_assignment;
     gboolean closing;
     gint64 commit_at_ms;
+    rd_kafka_queue_t *commits; /* their answers come from here */
+    gboolean commit_open;      /* one is without an answer */
+    gboolean commit_failed;    /* the last one that has an answer */
     gint64 lag_at_ms;
     gint64 said_ms; /* last line about trouble with Kafka */
 
@@ -102,14 +105,15 @@ void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
 /* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
 void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
 
-/* consumer_assign.c */
-void bb_consumer_on_commit(rd_kafka_t *client, rd_kafka_resp_err_t code,
-                           rd_kafka_topic_partition_list_t *list, void *opaque);
-/* FALSE when waiting for it showed that it failed. */
-gboolean bb_consumer_commit(bb_consumer *consumer, gboolean wait);
+/* consumer_commit.c */
+/* Commits what is new; unless it is to wait (0: not), later when a commit is without an answer yet.
+ * FALSE when waiting for it showed that it failed or has no answer. */
+gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms);
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
  * read twice. */
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms);
+
+/* consumer_assign.c */
 /* `once`: TRUE when all ends are known, FALSE while Kafka does not answer. */
 gboolean bb_consumer_know_ends(bb_consumer *consumer);
 /* `once`: TRUE when everything up to the ends is final. */

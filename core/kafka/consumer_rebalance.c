@@ -177,7 +177,8 @@ static gboolean wind_up(bb_consumer *consumer, const rd_kafka_topic_partition_li
 {
     gboolean settled = settle(consumer, list, consumer->context->settings->drain_ms);
     BB_FAULT("revoke.settled");
-    (void)bb_consumer_commit(consumer, TRUE); /* said there; the others read it again */
+    /* its failure is said there; the others read it again */
+    (void)bb_consumer_commit(consumer, MAX(consumer->context->settings->drain_ms, 1));
     BB_FAULT("revoke.committed");
     return settled;
 }

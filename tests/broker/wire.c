@@ -1,19 +1,40 @@
 /* Reads and writes records of a topic as they are, one a line, without busbar; the bytes of a field
- * are "x" and its hexadecimal digits, "-" is null. wire read BOOTSTRAP TOPIC     prints: PARTITION
- * OFFSET TIMESTAMP KEY VALUE [NAME=BYTES ...] wire write BOOTSTRAP TOPIC    reads:  PARTITION
- * TIMESTAMP KEY VALUE [NAME=BYTES ...]   (partition -1: by key, as Java does) */
+ * are "x" and its hexadecimal digits, "-" is null.
+ *
+ *   wire read BOOTSTRAP TOPIC     prints: PARTITION OFFSET TIMESTAMP KEY VALUE [NAME=BYTES ...]
+ *                                 exit code 4: there is no such topic
+ *   wire write BOOTSTRAP TOPIC    reads:  PARTITION TIMESTAMP KEY VALUE [NAME=BYTES ...]
+ *                                 (partition -1: by key, as Java does)
+ *   wire produce BOOTSTRAP TOPIC  as write, and prints what became of each line, counted from 0:
+ *                                 NUMBER acked|failed|unknown PARTITION OFFSET */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <librdkafka/rdkafka.h>
 
+enum { NO_TOPIC = -2 };
+
 static int failures;
+static int prints_outcomes;
+
+static void print_outcome(const rd_kafka_message_t *message)
+{
+    const char *status = "unknown";
+    if (!message->err)
+        status = "acked";
+    else if (rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+        status = "failed";
+    printf("%zu %s %d %lld\n", (size_t)message->_private - 1, status, message->partition,
+           message->err ? -1LL : (long long)message->offset);
+}
 
 static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
     (void)client;
     (void)opaque;
+    if (prints_outcomes)
+        print_outcome(message);
     if (!message->err)
         return;
     fprintf(stderr, "%s\n", rd_kafka_err2str(message->err));
@@ -23,10 +44,15 @@ static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, voi
 static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap)
 {
     char reason[512];
-    const char *const settings[][2] = {
-        {"bootstrap.servers", bootstrap},  {"message.max.bytes", "10000000"},
-        {"partitioner", "murmur2_random"}, {"linger.ms", "0"},
-        {"enable.partition.eof", "true"},  {"group.id", "wire"}};
+    const char *const settings[][2] = {{"bootstrap.servers", bootstrap},
+                                       {"message.max.bytes", "10000000"},
+                                       {"partitioner", "murmur2_random"},
+                                       {"linger.ms", "0"},
+                                       {"enable.partition.eof", "true"},
+                                       {"group.id", "wire"},
+                                       {"fetch.wait.max.ms", "20"},
+                                       {"enable.idempotence", "true"},
+                                       {"log_level", "3"}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
         if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof(reason))) {
@@ -79,6 +105,8 @@ static int partition_count(rd_kafka_t *client, const char *topic)
     rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
     rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, handle, &metadata, 20000);
     int count = code ? -1 : metadata->topics[0].partition_cnt;
+    if (!code && metadata->topics[0].err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        count = NO_TOPIC;
     if (!code)
         rd_kafka_metadata_destroy(metadata);
     rd_kafka_topic_destroy(handle);
@@ -110,6 +138,8 @@ static int read_topic(const char *bootstrap, const char *topic)
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_consumer_close(client);
     rd_kafka_destroy(client);
+    if (left == NO_TOPIC)
+        return 4;
     return code || left < 0 ? 3 : 0;
 }
 
@@ -141,7 +171,7 @@ static rd_kafka_headers_t *parse_headers(char **rest)
     return headers;
 }
 
-static void write_record(rd_kafka_t *client, const char *topic, char *line)
+static void write_record(rd_kafka_t *client, const char *topic, char *line, size_t number)
 {
     char *rest = NULL;
     size_t key_size, size;
@@ -150,11 +180,12 @@ static void write_record(rd_kafka_t *client, const char *topic, char *line)
     char *key = parse_bytes(strtok_r(NULL, " ", &rest), &key_size);
     char *value = parse_bytes(strtok_r(NULL, " ", &rest), &size);
     rd_kafka_headers_t *headers = parse_headers(&rest);
-    rd_kafka_resp_err_t code = rd_kafka_producev(
-        client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK),
-        RD_KAFKA_V_KEY(key, key_size), RD_KAFKA_V_VALUE(value, size),
-        RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    rd_kafka_resp_err_t code =
+        rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+                          RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK),
+                          RD_KAFKA_V_KEY(key, key_size), RD_KAFKA_V_VALUE(value, size),
+                          RD_KAFKA_V_TIMESTAMP(timestamp), RD_KAFKA_V_HEADERS(headers),
+                          RD_KAFKA_V_OPAQUE((void *)(number + 1)), RD_KAFKA_V_END);
     if (!code)
         return;
     fprintf(stderr, "%s\n", rd_kafka_err2str(code));
@@ -166,11 +197,11 @@ static int write_topic(const char *bootstrap, const char *topic)
 {
     rd_kafka_t *client = make_client(RD_KAFKA_PRODUCER, bootstrap);
     char *line = NULL;
-    size_t room = 0;
+    size_t room = 0, number = 0;
     ssize_t size;
     while ((size = getline(&line, &room, stdin)) > 0) {
         line[strcspn(line, "\n")] = 0;
-        write_record(client, topic, line);
+        write_record(client, topic, line, number++);
         rd_kafka_poll(client, 0);
     }
     free(line);
@@ -184,7 +215,8 @@ int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "read") == 0)
         return read_topic(argv[2], argv[3]);
-    if (argc == 4 && strcmp(argv[1], "write") == 0)
+    prints_outcomes = argc == 4 && strcmp(argv[1], "produce") == 0;
+    if (prints_outcomes || (argc == 4 && strcmp(argv[1], "write") == 0))
         return write_topic(argv[2], argv[3]);
     return 2;
 }

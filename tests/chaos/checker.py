@@ -251,6 +251,9 @@ def check_commits(ledger, report):
     latest, ends = {}, {partition: records[-1][0] + 1 for partition, records in partitions.items()}
     reach = {partition: prefix_maxima(records) for partition, records in partitions.items()}
     for time, partition, committed in ledger.commits:
+        back = latest.get(partition, 0) - committed
+        if back > 0:
+            report.largest("commit_back", back, f"partition {partition}: committed {latest[partition]}, then {committed}")
         latest[partition] = committed
         offsets, maxima = reach.get(partition, ([], []))
         below = bisect.bisect_left(offsets, committed)
@@ -279,7 +282,8 @@ def prefix_maxima(records):
     return offsets, maxima
 
 
-KINDS = ("lost", "duplicates", "order", "commit_over_handled", "commit_over_end", "gaps", "changed", "strays", "broker_lost", "uncommitted")
+KINDS = ("lost", "duplicates", "order", "commit_over_handled", "commit_over_end", "commit_back", "gaps", "changed", "strays", "broker_lost",
+         "uncommitted")
 
 
 def check(folder, mode="at_least_once", repeats=False, losses=False, broker_losses=False):
@@ -293,9 +297,10 @@ def check(folder, mode="at_least_once", repeats=False, losses=False, broker_loss
     check_commits(ledger, report)
     wrong = {"order", "changed", "strays", "commit_over_end"} | (set() if broker_losses else {"broker_lost"})
     if mode == "at_most_once":
-        wrong |= {"duplicates"} | (set() if losses else {"lost", "gaps"})
+        wrong |= {"duplicates", "commit_back"} | (set() if losses else {"lost", "gaps"})
     else:
-        wrong |= {"lost", "gaps", "commit_over_handled"} | (set() if repeats and mode == "at_least_once" else {"duplicates"})
+        wrong |= {"lost", "gaps", "commit_over_handled"} | (
+            set() if repeats and mode == "at_least_once" else {"duplicates", "commit_back"})
     found = {kind: report.counts[kind] for kind in KINDS}
     ok = bool(ledger.topic) and not any(found[kind] for kind in wrong)
     return {**found, "records": len(ledger.topic), "commits": len(ledger.commits), "ok": ok,

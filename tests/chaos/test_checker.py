@@ -180,6 +180,13 @@ class Checker(unittest.TestCase):
         ledger.dead[1][5] = "busbar.time=" + late
         self.assertFalse(self.judge(ledger)["ok"])
 
+    def test_a_commit_that_goes_back(self):
+        ledger = Sound()
+        last = ledger.commits[-1]
+        ledger.commits.append([last[0] + 50000, last[1], last[2] - 7])
+        result = self.caught(ledger, "commit_back", 7)
+        self.assertEqual(result["uncommitted"], 7)
+
     def test_a_commit_behind_the_end(self):
         ledger = Sound()
         ledger.commits[-1][2] += 1

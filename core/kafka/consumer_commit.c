@@ -1,0 +1,114 @@
+/* Committing offsets: one request at a time.
+ *
+ * A request whose answer is lost is sent again by the client, a socket.timeout.ms later. If a newer
+ * one had been sent in between, the old one would take the committed offsets back. So the next
+ * commit waits for the answer to the one before. */
+#include "kafka/consumer_private.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "pipeline/suspects.h"
+
+#define COMMIT_AGAIN_MS 200
+#define LAST_COMMIT_MS 1000
+
+/* What is committed is not read again. */
+static void settle_suspects(bb_consumer *consumer, const rd_kafka_topic_partition_t *place)
+{
+    bb_marks *marks = bb_marks_used();
+    if (consumer->suspects && place->offset >= 0 &&
+        bb_suspects_settle(consumer->suspects, consumer->type->full_name, place->partition,
+                           place->offset) &&
+        marks)
+        g_atomic_int_set(&marks->careful, 0);
+}
+
+static void take_answer(bb_consumer *consumer, rd_kafka_resp_err_t code,
+                        const rd_kafka_topic_partition_list_t *list)
+{
+    rd_kafka_resp_err_t first = code;
+    for (int i = 0; list && i < list->cnt; i++) {
+        rd_kafka_resp_err_t failed = code ? code : list->elems[i].err;
+        if (!failed) {
+            settle_suspects(consumer, &list->elems[i]);
+            continue;
+        }
+        first = failed;
+        bb_partitions_uncommit(consumer->partitions, list->elems[i].partition);
+    }
+    if (first != RD_KAFKA_RESP_ERR__NO_OFFSET)
+        bb_metric_record(consumer->metrics.commits[first ? 1 : 0], 1);
+    if (first && first != RD_KAFKA_RESP_ERR__NO_OFFSET && bb_consumer_may_say(consumer))
+        bb_log_warning("%s: the offsets of group %s could not be committed: %s; trying again",
+                       consumer->type->full_name, consumer->type->group, rd_kafka_err2str(first));
+}
+
+static void on_answer(rd_kafka_t *client, rd_kafka_resp_err_t code,
+                      rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    bb_consumer *consumer = opaque;
+    (void)client;
+    BB_FAULT("commit.answer");
+    consumer->commit_open = FALSE;
+    consumer->commit_failed = code != RD_KAFKA_RESP_ERR_NO_ERROR;
+    take_answer(consumer, code, list);
+}
+
+/* TRUE when no commit is without an answer any more. */
+static gboolean wait_for_answer(bb_consumer *consumer, gint64 deadline_ms)
+{
+    enum { LOOK_MS = 50 };
+    (void)rd_kafka_queue_poll_callback(consumer->commits, 0);
+    while (consumer->commit_open && bb_clock_monotonic_ms() < deadline_ms)
+        (void)rd_kafka_queue_poll_callback(consumer->commits, LOOK_MS);
+    return !consumer->commit_open;
+}
+
+static void send_commit(bb_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = bb_partitions_to_commit(consumer->partitions);
+    consumer->commit_failed = FALSE;
+    if (!list)
+        return;
+    consumer->commit_open = TRUE;
+    rd_kafka_resp_err_t code =
+        BB_FAULT_ERRNO("commit.begin")
+            ? RD_KAFKA_RESP_ERR__TRANSPORT
+            : rd_kafka_commit_queue(consumer->client, list, consumer->commits, on_answer, consumer);
+    BB_FAULT("commit.sent");
+    if (code)
+        on_answer(consumer->client, code, list, consumer);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void forget_committed(gint32 partition, bb_partition *state, void *user)
+{
+    bb_consumer *consumer = user;
+    (void)state;
+    bb_partitions_uncommit(consumer->partitions, partition);
+}
+
+gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms)
+{
+    gint64 deadline_ms = bb_clock_monotonic_ms() + wait_ms;
+    gboolean answered = wait_for_answer(consumer, deadline_ms);
+    if (!answered && wait_ms == 0)
+        return TRUE;
+    /* an answer that did not come in time: what it was about is sent once more */
+    if (!answered)
+        bb_partitions_each(consumer->partitions, forget_committed, consumer);
+    send_commit(consumer);
+    return wait_ms == 0 ||
+           (wait_for_answer(consumer, MAX(deadline_ms, bb_clock_monotonic_ms() + LAST_COMMIT_MS)) &&
+            !consumer->commit_failed);
+}
+
+void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms)
+{
+    gint64 deadline_ms = bb_clock_monotonic_ms() + timeout_ms;
+    while (!bb_consumer_commit(consumer, MAX(deadline_ms - bb_clock_monotonic_ms(), 1)) &&
+           bb_clock_monotonic_ms() < deadline_ms &&
+           g_atomic_int_get(&consumer->stopping) != BB_STOP_FAST)
+        bb_consumer_collect(consumer, COMMIT_AGAIN_MS);
+}

@@ -1,0 +1,435 @@
+"""One run: a seed decides the settings of busbar and the load; faults happen while it works; then it settles, and the ledger that
+was kept of it is checked."""
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder in (HERE, os.path.join(os.path.dirname(HERE), "broker")):
+    sys.path.insert(0, folder)
+import checker  # noqa: E402
+import tools  # noqa: E402
+from tools import kit  # noqa: E402
+
+TURN = 0.01
+NUMBERS = itertools.count(1)
+PARTITIONS = 4       # what the embedded broker makes
+WATCHED = 8          # partitions may be added
+LOAD_SECONDS = 1.2
+CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: {session}, heartbeat.interval.ms: {beat},
+  reconnect.backoff.ms: 20, reconnect.backoff.max.ms: 250, socket.timeout.ms: {socket_timeout} {properties} }}
+plugins: {{ path: ["{plugins}"] }}
+drain: {drain}
+domains:
+  chaos:
+    plugin: chaos
+    events:
+      event:
+        topic: {topic}
+        settings: {{ folder: "{folder}" }}
+        consume: {{ group: {group}, order: {order}, concurrency: {concurrency}, batch_records: {batch}, in_flight_records: {in_flight},
+          flush_interval: {flush}ms, commit_interval: {commit}ms, retry: {{ attempts: {attempts}, initial: 10ms, max: 100ms }} {consume} }}
+        handlers: [sink]
+handlers:
+  sink: {{ plugin: chaos, handler: sink, folder: "{folder}" }}
+{more}"""
+
+
+def make_value(run, key, seq, what, fault):
+    """A good value, one to be dropped, or a poisoned one of several kinds."""
+    body = f"body of {seq} of {key}"
+    crc = checker.body_crc(run, key, seq, body)
+    word = f'"do":"{what}",' if what else ""
+    text = f'{{"run":"{run}","key":"{key}","seq":{seq},{word}"body":"{body}","crc":"{crc}"}}'
+    if fault == 1:
+        return text[:-7].encode()                                             # cut off
+    if fault == 2:
+        return text.replace(f'"seq":{seq}', f'"seq":"{seq}"').encode()        # a text where a number is wanted
+    if fault == 3:
+        return text.replace('"body"', '"bod\\u0079s"').encode() + b"\xff\xfe"   # another member, and bytes that are no UTF-8
+    return text.encode()
+
+
+class Broker:
+    """Where a tier keeps its events: how to reach it and how to read it."""
+
+    def __init__(self, tier, bootstrap, tool_folder, kafka=None, process=None):
+        self.tier, self.bootstrap, self.kafka, self.process = tier, bootstrap, kafka, process
+        self.tools = tools.Tools(tool_folder, bootstrap)
+        self.tool_folder = tool_folder
+
+    def dump(self, topic, path):
+        """The topic as it stands; nothing where there is no such topic."""
+        with open(path, "wb") as out:
+            result = subprocess.run([os.path.join(self.tool_folder, "wire"), "read", self.bootstrap, topic], stdout=out,
+                                    stderr=subprocess.PIPE, timeout=120, env=kit.without_preload(), stdin=subprocess.DEVNULL)
+        if result.returncode not in (0, 4):
+            raise AssertionError(f"wire read {topic}: {result.stderr.decode()}")
+
+    def make_topic(self, topic, partitions=PARTITIONS):
+        self.kafka.topic(topic, partitions)
+
+    def close(self):
+        if self.kafka:
+            self.kafka.close()
+        if self.process:
+            self.process.close()
+
+
+class Run:
+    """What faults act on."""
+
+    def __init__(self, broker, seed, mode="at_least_once", records=2000, keep=False):
+        self.broker, self.seed, self.mode, self.records, self.keep_folder = broker, seed, mode, records, keep
+        self.chance = random.Random(f"{seed}-{broker.tier}-{mode}")
+        self.name = f"chaos-{os.getpid()}-{seed}-{next(NUMBERS)}"
+        self.topic, self.group = self.name, self.name
+        self.folder = tempfile.mkdtemp(prefix=f"busbar-{self.name}-")
+        for name in ("control", "out/sink", "drops", "notes"):
+            os.makedirs(os.path.join(self.folder, name))
+        self.bootstrap = broker.bootstrap
+        self.environment = {}
+        self.properties, self.consume, self.more = "", "", ""
+        self.members, self.wanted = [], 1
+        self.proxy = None
+        self.others = []     # processes of faults, ended with the run
+        self.exits = []
+        self.problems = []
+        self.repeats = self.losses = self.broker_losses = False
+        self.order = self.chance.choice(["key", "key", "key", "partition", "none"])
+        self.settings = {
+            "order": self.order, "concurrency": self.chance.choice([0, 1, 2, 4]), "batch": self.chance.choice([1, 20, 100, 500]),
+            "in_flight": self.chance.choice([50, 300, 2000]), "flush": self.chance.choice([5, 50, 200]),
+            "commit": self.chance.choice([20, 100, 400]), "attempts": 3, "drain": "5s", "session": 3000, "beat": 300,
+            "socket_timeout": 3000}
+        self.wall_clock_is_right = True
+        self.load_done = False
+        self.produced = []   # (id, crc)
+        self.killers = []    # (seq of all, what): records that kill their plugin
+        self.settle_seconds = 40
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def prepare_topics(self):
+        """The embedded broker makes topics by itself, a real one does not."""
+        if self.broker.kafka:
+            self.broker.make_topic(self.topic)
+
+    # -- processes
+
+    def write_config(self):
+        with open(self.path("busbar.yaml"), "w") as out:
+            out.write(CONFIG.format(bootstrap=self.bootstrap, plugins=os.path.join(kit.BUILD, "lib", "test-plugins"), topic=self.topic,
+                                    group=self.group, folder=self.folder, properties=self.properties, consume=self.consume,
+                                    more=self.more, **self.settings))
+
+    def start_member(self):
+        with open(self.path("log"), "ab") as log:
+            member = subprocess.Popen([kit.BUSBAR, "run", "--config", self.path("busbar.yaml")], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.DEVNULL, stderr=log, start_new_session=True,
+                                      env=kit.environment(BB_FAULT_NOTES=self.path("notes"), **self.environment))
+        self.members.append(member)
+        return member
+
+    def worker_of(self, member):
+        """The process that consumes: a child of the supervisor, or the member itself where there is none."""
+        try:
+            with open(f"/proc/{member.pid}/task/{member.pid}/children") as file:
+                children = file.read().split()
+        except FileNotFoundError:
+            return None
+        return int(children[0]) if children else member.pid
+
+    def signal_worker(self, number, member=None):
+        pid = self.worker_of(member or self.members[-1])
+        if pid is None:
+            return None
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return None
+        return pid
+
+    def end_member(self, member, number=signal.SIGTERM, timeout=25):
+        """Stops it for good and notes how it ended."""
+        if member in self.members:
+            self.members.remove(member)
+        if member.poll() is None:
+            member.send_signal(number)
+        try:
+            code = member.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.problems.append(f"did not end {timeout} s after signal {number}")
+            self.kill_all_of(member)
+            code = member.wait()
+        self.exits.append(code)
+        return code
+
+    def check_exit(self, code):
+        """A drain ends with 0, unless what was to be drained died in it."""
+        if code != 0 and not (self.repeats and code in (4, -signal.SIGKILL)):
+            self.problems.append(f"exit code {code} after SIGTERM")
+
+    def kill_all_of(self, member):
+        """Supervisor and workers: they share a session that was made for them."""
+        try:
+            os.killpg(member.pid, signal.SIGCONT)
+            os.killpg(member.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def start_proxy(self):
+        """Puts the proxy between busbar and the brokers; producer and watcher stay in front of it."""
+        if self.proxy:
+            return
+        brokers = self.broker.bootstrap.split(",")
+        self.proxy = subprocess.Popen([os.path.join(kit.BUILD, "bin", "chaos_proxy"), *brokers], stdin=subprocess.PIPE,
+                                      stdout=open(self.path("proxy"), "wb"), text=True)
+        self.others.append(self.proxy)
+        ports = []
+        while len(ports) < len(brokers):
+            time.sleep(TURN)
+            with open(self.path("proxy")) as file:
+                ports = file.read().split()
+        self.bootstrap = ",".join(f"127.0.0.1:{port}" for port in ports)
+
+    def rule(self, text):
+        self.proxy.stdin.write(text + "\n")
+        self.proxy.stdin.flush()
+
+    def proxy_acts(self):
+        """What the proxy did, by action and kind."""
+        with open(self.path("proxy")) as file:
+            return sorted({"proxy " + " ".join(line.split()[1:4]) for line in file if " " in line})
+
+    def preload(self, **more):
+        """Puts the library in front of libc that fails writes and moves the clock."""
+        others = os.environ.get("BUSBAR_RDKAFKA_PRELOAD")
+        library = os.path.join(kit.BUILD, "lib", "test-plugins", "chaos_preload.so")
+        self.environment.update(LD_PRELOAD=f"{library}:{others}" if others else library, CHAOS_FOLDER=self.folder, **more)
+        self.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+
+    def turn(self):
+        """What a service manager does: a member that ended is started again."""
+        for member in list(self.members):
+            if member.poll() is not None:
+                self.members.remove(member)
+                self.exits.append(member.returncode)
+        while len(self.members) < self.wanted:
+            if len(self.exits) > 60:
+                raise AssertionError(f"busbar ended again and again: {self.exits[-5:]}")
+            self.start_member()
+
+    def log(self):
+        with open(self.path("log"), errors="replace") as file:
+            return file.read()
+
+    def wait_for_assignment(self, seconds=6):
+        """The time of faults and load begins when there are partitions; some faults let it not come to that."""
+        self.wait_for(lambda: " assigned: " in self.log(), seconds)
+
+    def sleep(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.turn()
+            self.feed()
+            time.sleep(TURN)
+
+    def wait_for(self, what, seconds=10):
+        end = time.monotonic() + seconds
+        while not what() and time.monotonic() < end:
+            self.sleep(2 * TURN)
+
+    # -- what plugins are told
+
+    def control(self, stage, text):
+        with open(self.path("control", "new"), "w") as out:
+            out.write(text)
+        os.rename(self.path("control", "new"), self.path("control", stage))
+
+    def uncontrol(self, stage):
+        try:
+            os.remove(self.path("control", stage))
+        except FileNotFoundError:
+            pass
+
+    # -- load
+
+    def make_load(self):
+        keys = self.chance.choice([1, 7, 40])
+        numbers = [0] * keys
+        killers = dict(self.killers)
+        lines = []
+        for i in range(self.records):
+            k = self.chance.randrange(keys)
+            key, seq, numbers[k] = f"k{k}", numbers[k], numbers[k] + 1
+            dice = self.chance.random()
+            fault = self.chance.randrange(1, 4) if dice < 0.01 and i not in killers else 0
+            what = killers.get(i) or ("drop" if 0.01 <= dice < 0.02 else "")
+            value = make_value(self.name, key, seq, what, fault)
+            self.produced.append((f"{self.name}-{key}-{seq}", f"{zlib.crc32(value):08x}"))
+            lines.append(f"-1 {1700000000000 + i} {tools.to_hex(key.encode())} {tools.to_hex(value)}\n".encode())
+        return lines
+
+    def start_load(self):
+        self.lines = self.make_load()
+        self.fed = 0
+        self.load_began = None
+        self.producer = subprocess.Popen([os.path.join(self.broker.tool_folder, "wire"), "produce", self.broker.bootstrap, self.topic],
+                                         stdin=subprocess.PIPE, stdout=open(self.path("producer"), "wb"), env=kit.without_preload())
+        self.feed()
+
+    def feed(self):
+        """A third at once, the rest evenly over the time of the load."""
+        if self.load_done:
+            return
+        passed = time.monotonic() - self.load_began if self.load_began else 0
+        part = min(1.0, 0.33 + passed / LOAD_SECONDS)
+        until = int(part * len(self.lines))
+        if until > self.fed:
+            self.producer.stdin.write(b"".join(self.lines[self.fed:until]))
+            self.producer.stdin.flush()
+            self.fed = until
+        if self.fed == len(self.lines):
+            self.producer.stdin.close()
+            self.load_done = True
+
+    def finish_load(self):
+        while not self.load_done:
+            self.sleep(TURN)
+        end = time.monotonic() + 60
+        while self.producer.poll() is None and time.monotonic() < end:
+            self.turn()
+            time.sleep(TURN)
+        if self.producer.poll() is None:
+            self.producer.kill()
+            self.problems.append("the producer did not end")
+        self.producer.wait()
+        outcomes = {}
+        with open(self.path("producer")) as file:
+            for line in file:
+                number, status, partition, offset = line.split()
+                outcomes[int(number)] = (status, partition, offset)
+        with open(self.path("produced.tsv"), "w") as out:
+            for i, (name, crc) in enumerate(self.produced):
+                status, partition, offset = outcomes.get(i, ("unknown", "-1", "-1"))
+                out.write(f"{name}\t{crc}\t{status}\t{partition}\t{offset}\n")
+
+    # -- the watcher
+
+    def start_watcher(self):
+        self.watcher = subprocess.Popen([os.path.join(self.broker.tool_folder, "committed"), self.broker.bootstrap, self.group, self.topic,
+                                         str(WATCHED), "50"], stdin=subprocess.PIPE, stdout=open(self.path("commits.tsv"), "wb"),
+                                        stderr=subprocess.DEVNULL, env=kit.without_preload())
+
+    def committed(self):
+        """Last committed offset of each partition, as the watcher saw it."""
+        latest = {}
+        for line in checker.lines_of(self.path("commits.tsv")):
+            _, partition, offset = line.split(b"\t")
+            latest[int(partition)] = int(offset)
+        return latest
+
+    def ends(self):
+        """End of each partition, from the topic as it stands."""
+        ends = {}
+        for record in checker.wire_records(self.path("topic.wire")):
+            ends[record["partition"]] = max(ends.get(record["partition"], 0), record["offset"] + 1)
+        return ends
+
+    def settle(self):
+        """Waits until everything is committed; what is missing then is the checker's to say."""
+        self.broker.dump(self.topic, self.path("topic.wire"))
+        ends = self.ends()
+        deadline = time.monotonic() + self.settle_seconds
+        while any(self.committed().get(partition, 0) < end for partition, end in ends.items()):
+            if time.monotonic() > deadline:
+                missing = {p: (self.committed().get(p, 0), end) for p, end in ends.items() if self.committed().get(p, 0) < end}
+                self.problems.append(f"not everything was committed after {self.settle_seconds} s: {missing}")
+                break
+            self.sleep(0.03)
+
+    # -- the whole
+
+    def work(self, chosen):
+        """chosen: [(name, generator function)]. Returns the line of the report."""
+        began = time.monotonic()
+        try:
+            acts = [function(self) for _, function in chosen]
+            for act in acts:
+                next(act)
+            self.write_config()
+            with open(self.path("clock.txt" if self.wall_clock_is_right else "clock.moved"), "w") as out:
+                out.write(f"{int((time.time() - time.monotonic()) * 1000000)}\n")
+            self.start_watcher()
+            self.start_load()
+            self.start_member()
+            self.wait_for_assignment()
+            self.load_began = time.monotonic()
+            for act in acts:
+                for _ in act:
+                    self.sleep(0.05)
+            self.finish_load()
+            self.settle()
+            self.stop()
+            return self.judge(chosen, time.monotonic() - began)
+        finally:
+            self.clean()
+
+    def stop(self):
+        self.wanted = 0
+        for member in list(self.members):
+            self.check_exit(self.end_member(member))
+        time.sleep(0.12)  # the watcher's last look
+        self.watcher.stdin.close()
+        self.watcher.wait(10)
+        self.broker.dump(self.topic + ".dlq", self.path("dead.wire"))
+
+    @staticmethod
+    def without_order(result):
+        """Where no order is promised its violations are none."""
+        examples = {kind: texts for kind, texts in result["examples"].items() if kind != "order"}
+        return {**result, "order": 0, "examples": examples, "ok": not examples}
+
+    def judge(self, chosen, seconds):
+        mode = self.mode
+        result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
+        if self.order == "none":
+            result = self.without_order(result)
+        examples = result.pop("examples")
+        line = {"seed": self.seed, "tier": self.broker.tier, "mode": mode, "faults": [name for name, _ in chosen],
+                "fired": sorted(os.listdir(self.path("notes"))) + (self.proxy_acts() if self.proxy else []), **result, "exits": self.exits, "seconds": round(seconds, 1),
+                "settings": self.settings}
+        line["ok"] = bool(line["ok"] and not self.problems)
+        if not line["ok"]:
+            line["problems"] = self.problems
+            line["examples"] = examples
+        self.passed = line["ok"]
+        return line
+
+    def clean(self):
+        self.wanted = 0
+        for member in self.members:
+            self.kill_all_of(member)
+            member.wait()
+        for process in [getattr(self, "producer", None), getattr(self, "watcher", None), *self.others]:
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
+        if self.keep_folder or not getattr(self, "passed", False):
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def summary(line):
+    """The line of the report without what is only for looking into it."""
+    return json.dumps({name: value for name, value in line.items() if name not in ("settings", "exits")})
