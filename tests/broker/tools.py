@@ -12,13 +12,13 @@ Record = collections.namedtuple("Record", "partition offset timestamp key value 
 
 
 class Tools:
-    """wire and committed, built into `folder`."""
+    """wire, committed and topics, built into `folder`."""
 
     def __init__(self, folder, bootstrap):
         self.folder, self.bootstrap = folder, bootstrap
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "rdkafka"], check=True, capture_output=True,
                                text=True).stdout.split()
-        for name in ("wire", "committed"):
+        for name in ("wire", "committed", "topics"):
             subprocess.run(["cc", "-o", os.path.join(folder, name), os.path.join(HERE, name + ".c"), *flags], check=True)
 
     def run(self, name, *arguments, stdin=b""):

@@ -183,7 +183,7 @@ def check_bytes(ledger, report):
                 report.add("strays", f"{handler}: {name or mark.value[:60]!r} was never produced")
             elif not crc_is_right(mark.value) or ledger.produced[name][0] != zlib.crc32(mark.value):
                 report.add("changed", f"{handler}: {name} has other bytes than what was produced")
-            elif mark.offset >= 0 and ledger.topic and ledger.topic.get((mark.partition, mark.offset)) != name:
+            elif mark.offset >= 0 and name in ledger.raw and ledger.topic.get((mark.partition, mark.offset)) != name:
                 report.add("changed", f"{handler}: {name} says it was partition {mark.partition} offset {mark.offset}")
     for _, name, record in ledger.dead:
         if name not in ledger.produced:

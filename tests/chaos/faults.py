@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+import zlib
 
 FAULTS = {}  # name -> (function, tiers)
 ALL = ("mock", "single", "cluster")
@@ -92,9 +93,9 @@ def pause(run, seconds):
         pass
 
 
-@fault("stop_2s")
+@fault("stop_5s")
 def stop_short(run):
-    yield from pause(run, 2)
+    yield from pause(run, 5)
 
 
 @fault("stop_20s", REAL)
@@ -315,6 +316,61 @@ def broker_pause(run):
     run.broker.kafka.node("pause", node)
     yield from some_time(run, 1, 4)
     run.broker.kafka.node("resume", node)
+
+
+@fault("partitions_added", REAL)
+def partitions_added(run):
+    run.properties += ", topic.metadata.refresh.interval.ms: 1000"
+    yield
+    yield from some_time(run, 0.2, 0.6)
+    run.broker.grow_topic(run.topic, 6)
+    yield from some_time(run, 0.5, 1)
+
+
+@fault("topic_made_again", REAL)
+def topic_made_again(run):
+    """A topic that was consumed is deleted and, after the group has seen that, made again: its new records all count."""
+    run.properties += ", topic.metadata.refresh.interval.ms: 500"
+    run.at_once = -1000  # the load comes when this is over
+    yield
+    first = [run.make_value("first", f"k{i}", 0) for i in range(300)]
+    run.broker.tools.write(run.topic, [(-1, 1, f"k{i}".encode(), value, []) for i, value in enumerate(first)])
+    with open(run.path("produced.tsv"), "a") as out:
+        out.writelines(f"first-k{i}-0\t{zlib.crc32(value):08x}\tfailed\t-1\t-1\n" for i, value in enumerate(first))
+    for _ in range(400):
+        if sum(run.committed().values()) >= len(first):
+            break
+        yield
+    run.broker.delete_topic(run.topic)
+    yield from some_time(run, 2.5, 2.6)
+    os.truncate(run.path("commits.tsv"), 0)
+    run.broker.make_topic(run.topic)
+    run.at_once, run.load_began = 0, time.monotonic()
+    yield from some_time(run, 1, 2)
+
+
+
+@fault("killer_segv")
+def killer_segv(run):
+    """A record that ends the process whenever it is handled: it alone becomes a dead letter."""
+    yield from killer(run, "segv")
+
+
+@fault("killer_abort")
+def killer_abort(run):
+    yield from killer(run, "abort")
+
+
+@fault("killer_exit")
+def killer_exit(run):
+    yield from killer(run, "exit")
+
+
+def killer(run, how):
+    run.repeats = run.losses = True
+    run.killers = [(run.chance.randrange(run.records), how)]
+    run.settle_seconds = 90
+    yield
 
 
 def start_node(run, node):

@@ -37,10 +37,10 @@ domains:
         settings: {{ folder: "{folder}" }}
         consume: {{ group: {group}, order: {order}, concurrency: {concurrency}, batch_records: {batch}, in_flight_records: {in_flight},
           flush_interval: {flush}ms, commit_interval: {commit}ms, retry: {{ attempts: {attempts}, initial: 10ms, max: 100ms }} {consume} }}
-        handlers: [sink]
+        handlers: [{handler}]
 handlers:
-  sink: {{ plugin: chaos, handler: sink, folder: "{folder}" }}
-{more}"""
+  {handler}: {settings}
+"""
 
 
 def make_value(run, key, seq, what, fault):
@@ -75,7 +75,13 @@ class Broker:
             raise AssertionError(f"wire read {topic}: {result.stderr.decode()}")
 
     def make_topic(self, topic, partitions=PARTITIONS):
-        self.kafka.topic(topic, partitions)
+        self.tools.run("topics", "create", self.bootstrap, topic, str(partitions))
+
+    def grow_topic(self, topic, partitions):
+        self.tools.run("topics", "grow", self.bootstrap, topic, str(partitions))
+
+    def delete_topic(self, topic):
+        self.tools.run("topics", "delete", self.bootstrap, topic)
 
     def close(self):
         if self.kafka:
@@ -97,7 +103,7 @@ class Run:
             os.makedirs(os.path.join(self.folder, name))
         self.bootstrap = broker.bootstrap
         self.environment = {}
-        self.properties, self.consume, self.more = "", "", ""
+        self.properties = self.consume = ""
         self.members, self.wanted = [], 1
         self.proxy = None
         self.others = []     # processes of faults, ended with the run
@@ -111,7 +117,10 @@ class Run:
             "commit": self.chance.choice([20, 100, 400]), "attempts": 3, "drain": "5s", "session": 3000, "beat": 300,
             "socket_timeout": 3000}
         self.wall_clock_is_right = True
+        if mode != "at_least_once":
+            self.consume = f", delivery: {mode}"
         self.load_done = False
+        self.at_once = 0.33  # this part of the load is there before busbar starts
         self.produced = []   # (id, crc)
         self.killers = []    # (seq of all, what): records that kill their plugin
         self.settle_seconds = 40
@@ -122,7 +131,8 @@ class Run:
     def prepare_topics(self):
         """The embedded broker makes topics by itself, a real one does not."""
         if self.broker.kafka:
-            self.broker.make_topic(self.topic)
+            for topic in [self.topic, self.topic + ".out"][:2 if self.mode == "exactly_once" else 1]:
+                self.broker.make_topic(topic)
 
     # -- processes
 
@@ -130,7 +140,14 @@ class Run:
         with open(self.path("busbar.yaml"), "w") as out:
             out.write(CONFIG.format(bootstrap=self.bootstrap, plugins=os.path.join(kit.BUILD, "lib", "test-plugins"), topic=self.topic,
                                     group=self.group, folder=self.folder, properties=self.properties, consume=self.consume,
-                                    more=self.more, **self.settings))
+                                    handler="out" if self.mode == "exactly_once" else "sink", settings=self.handler(),
+                                    **self.settings))
+
+    def handler(self):
+        """Exactly once is a matter between topics."""
+        if self.mode == "exactly_once":
+            return '{ plugin: kafka, topic: "{topic}.out" }'
+        return f'{{ plugin: chaos, handler: sink, folder: "{self.folder}" }}'
 
     def start_member(self):
         with open(self.path("log"), "ab") as log:
@@ -264,6 +281,10 @@ class Run:
 
     # -- load
 
+    @staticmethod
+    def make_value(run, key, seq):
+        return make_value(run, key, seq, "", 0)
+
     def make_load(self):
         keys = self.chance.choice([1, 7, 40])
         numbers = [0] * keys
@@ -289,11 +310,11 @@ class Run:
         self.feed()
 
     def feed(self):
-        """A third at once, the rest evenly over the time of the load."""
+        """A part at once, the rest evenly over the time of the load."""
         if self.load_done:
             return
         passed = time.monotonic() - self.load_began if self.load_began else 0
-        part = min(1.0, 0.33 + passed / LOAD_SECONDS)
+        part = min(1.0, self.at_once + passed / LOAD_SECONDS)
         until = int(part * len(self.lines))
         if until > self.fed:
             self.producer.stdin.write(b"".join(self.lines[self.fed:until]))
@@ -319,7 +340,7 @@ class Run:
             for line in file:
                 number, status, partition, offset = line.split()
                 outcomes[int(number)] = (status, partition, offset)
-        with open(self.path("produced.tsv"), "w") as out:
+        with open(self.path("produced.tsv"), "a") as out:
             for i, (name, crc) in enumerate(self.produced):
                 status, partition, offset = outcomes.get(i, ("unknown", "-1", "-1"))
                 out.write(f"{name}\t{crc}\t{status}\t{partition}\t{offset}\n")
@@ -328,7 +349,7 @@ class Run:
 
     def start_watcher(self):
         self.watcher = subprocess.Popen([os.path.join(self.broker.tool_folder, "committed"), self.broker.bootstrap, self.group, self.topic,
-                                         str(WATCHED), "50"], stdin=subprocess.PIPE, stdout=open(self.path("commits.tsv"), "wb"),
+                                         str(WATCHED), "50"], stdin=subprocess.PIPE, stdout=open(self.path("commits.tsv"), "ab"),
                                         stderr=subprocess.DEVNULL, env=kit.without_preload())
 
     def committed(self):
@@ -393,6 +414,9 @@ class Run:
         self.watcher.stdin.close()
         self.watcher.wait(10)
         self.broker.dump(self.topic + ".dlq", self.path("dead.wire"))
+        if self.mode == "exactly_once":
+            os.rmdir(self.path("out", "sink"))
+            self.broker.dump(self.topic + ".out", self.path("out", "topic.wire"))
 
     @staticmethod
     def without_order(result):
