@@ -366,6 +366,19 @@ def killer_exit(run):
     yield from killer(run, "exit")
 
 
+@fault("killer_loop")
+def killer_loop(run):
+    run.deadline = "2s"
+    yield from killer(run, "loop")
+
+
+@fault("plugin_loop")
+def plugin_loop(run):
+    """A function of the plugin does not return, once."""
+    run.deadline = "2s"
+    yield from dies("loop")(run)
+
+
 def killer(run, how):
     run.repeats = run.losses = True
     run.killers = [(run.chance.randrange(run.records), how)]

@@ -28,6 +28,7 @@ CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: {ses
   reconnect.backoff.ms: 20, reconnect.backoff.max.ms: 250, socket.timeout.ms: {socket_timeout} {properties} }}
 plugins: {{ path: ["{plugins}"] }}
 drain: {drain}
+workers: {{ deadline: {{ record: {deadline}, call: {deadline} }} }}
 domains:
   chaos:
     plugin: chaos
@@ -117,6 +118,7 @@ class Run:
             "commit": self.chance.choice([20, 100, 400]), "attempts": 3, "drain": "5s", "session": 3000, "beat": 300,
             "socket_timeout": 3000}
         self.wall_clock_is_right = True
+        self.deadline = "30s"  # of calls into a plugin
         if mode != "at_least_once":
             self.consume = f", delivery: {mode}"
         self.load_done = False
@@ -140,7 +142,7 @@ class Run:
         with open(self.path("busbar.yaml"), "w") as out:
             out.write(CONFIG.format(bootstrap=self.bootstrap, plugins=os.path.join(kit.BUILD, "lib", "test-plugins"), topic=self.topic,
                                     group=self.group, folder=self.folder, properties=self.properties, consume=self.consume,
-                                    handler="out" if self.mode == "exactly_once" else "sink", settings=self.handler(),
+                                    deadline=self.deadline, handler="out" if self.mode == "exactly_once" else "sink", settings=self.handler(),
                                     **self.settings))
 
     def handler(self):
