@@ -25,7 +25,8 @@ PARTITIONS = 4       # what the embedded broker makes
 WATCHED = 8          # partitions may be added
 LOAD_SECONDS = 1.2
 CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: {session}, heartbeat.interval.ms: {beat},
-  reconnect.backoff.ms: 20, reconnect.backoff.max.ms: 250, socket.timeout.ms: {socket_timeout} {properties} }}
+  reconnect.backoff.ms: 20, reconnect.backoff.max.ms: 250, socket.timeout.ms: {socket_timeout},
+  max.poll.interval.ms: 6000 {properties} }}
 plugins: {{ path: ["{plugins}"] }}
 drain: {drain}
 workers: {{ deadline: {{ record: {deadline}, call: {deadline} }} }}

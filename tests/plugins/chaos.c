@@ -260,6 +260,22 @@ static bool keep(sink *self, busbar_call *call, busbar_event *event)
     return true;
 }
 
+/* An earlier event of the same key was refused in this call: taking this one would turn their order
+ * round. */
+static bool is_behind_refused(busbar_call *call, const busbar_batch *batch, const int32_t *verdicts,
+                              uint32_t index)
+{
+    const busbar_origin *own = call->host->origin(batch->events[index]);
+    for (uint32_t i = 0; i < index; i++) {
+        const busbar_origin *other = call->host->origin(batch->events[i]);
+        if (verdicts[i] != BUSBAR_PASS && other->partition == own->partition &&
+            other->key.size == own->key.size &&
+            memcmp(other->key.data, own->key.data, own->key.size) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int32_t sink_handle(void *data, busbar_call *call, const busbar_batch *batch,
                            int32_t *verdicts)
 {
@@ -269,6 +285,8 @@ static int32_t sink_handle(void *data, busbar_call *call, const busbar_batch *ba
     for (uint32_t i = 0; verdict == BUSBAR_PASS && i < batch->count; i++) {
         if (is_chosen(call->host->origin(batch->events[i]), percent))
             verdicts[i] = busbar_fail_event(call, i, BUSBAR_RETRY, "chosen to fail");
+        else if (percent > 0 && is_behind_refused(call, batch, verdicts, i))
+            verdicts[i] = busbar_fail_event(call, i, BUSBAR_RETRY, "one of its key failed");
         else
             verdicts[i] = percent == SKIP || keep(self, call, batch->events[i])
                               ? BUSBAR_PASS
