@@ -117,7 +117,7 @@ static gboolean refuse_long_line(publishing *job, GError **error)
     if (keeps)
         settle(job, 0, FLUSH_TIMEOUT_MS);
     if (!bb_line_reader_skip(job->reader, keeps ? bb_publish_report_stream : NULL, job->report,
-                                (const gint *)&signals, error))
+                             (const gint *)&signals, error))
         return FALSE;
     if (keeps)
         bb_publish_report_end_line(job->report);

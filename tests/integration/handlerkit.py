@@ -1,8 +1,11 @@
 """What tests of handlers share: an event type made of a schema, a broker, and a run with one handler behind it."""
+import concurrent.futures
 import json
 import os
 import subprocess
+import sys
 import tempfile
+import time
 import unittest
 
 import kit
@@ -85,3 +88,33 @@ class HandlerTest(unittest.TestCase):
 
     def letters(self):
         return kit.consume(self.broker.bootstrap, TOPIC + ".dlq")
+
+
+def main(workers=4):
+    """As unittest.main, but several tests at a time: they mostly wait for groups and for backoff. One by name runs as usual."""
+    names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    if names:
+        unittest.main(verbosity=2)
+
+    def tests(suite):
+        for part in suite:
+            yield from tests(part) if isinstance(part, unittest.TestSuite) else [part]
+
+    def run(test):
+        result = unittest.TestResult()
+        test.run(result)
+        word = "ok" if result.wasSuccessful() and not result.skipped else "skipped" if result.skipped else "FAIL"
+        print(f"{test} ... {word} {''.join(repr(reason) for _, reason in result.skipped)}".rstrip(), file=sys.stderr, flush=True)
+        return result
+
+    begun = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        results = list(pool.map(run, tests(unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"]))))
+    bad = [found for result in results for found in result.failures + result.errors]
+    for test, text in bad:
+        print(f"{'=' * 70}\n{test}\n{text}", file=sys.stderr)
+    skipped = sum(len(result.skipped) for result in results)
+    print(f"Ran {len(results)} tests in {time.monotonic() - begun:.3f}s\n", file=sys.stderr)
+    counts = [f"{name}={count}" for name, count in (("failures", len(bad)), ("skipped", skipped)) if count]
+    print(("FAILED" if bad else "OK") + (f" ({', '.join(counts)})" if counts else ""), file=sys.stderr)
+    sys.exit(bool(bad))

@@ -6,11 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
-from handlerkit import EVENT, TOPIC, HandlerTest  # noqa: E402
+from handlerkit import EVENT, TOPIC, HandlerTest, main  # noqa: E402
 
 PROLOGUE = """
 import json, os, sys, time
@@ -229,4 +228,4 @@ class Exec(HandlerTest):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

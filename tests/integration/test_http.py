@@ -20,7 +20,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
-from handlerkit import EVENT, TOPIC, HandlerTest  # noqa: E402
+from handlerkit import EVENT, TOPIC, HandlerTest, main  # noqa: E402
 
 SECRET, TOKEN = "s3cret-of-the-test", "token-of-the-test"
 Request = collections.namedtuple("Request", "path headers body time")
@@ -292,4 +292,4 @@ class Http(HandlerTest):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

@@ -2,8 +2,9 @@
  * 4180).
  *
  *   handlers:
- *     table: { plugin: csv, path: out.csv, columns: [/station, /celsius] }
+ *     table: { plugin: csv, path: out.csv, columns: [/station, /celsius], complete: true }
  *
+ * With `complete`, an event that lacks a column is rejected; without, the cell is empty.
  * It uses a lane of its own file descriptor, buffers in `handle` and makes durable in `flush`. */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@ enum { MAX_COLUMNS = 64 };
 
 typedef struct csv {
     int fd;
+    int complete; /* an event without one of the columns is rejected */
     uint32_t column_count;
     char *columns[MAX_COLUMNS]; /* JSON pointers */
     char *data;                 /* lines that wait for a flush */
@@ -29,7 +31,8 @@ static const char config_schema[] = "{\"type\":\"object\",\"required\":[\"path\"
                                     "\"path\":{\"type\":\"string\",\"minLength\":1},"
                                     "\"columns\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":"
                                     "64,\"items\":{\"type\":\"string\",\"format\":"
-                                    "\"json-pointer\"}}}}";
+                                    "\"json-pointer\"}},"
+                                    "\"complete\":{\"type\":\"boolean\"}}}";
 
 static void csv_close(void *data)
 {
@@ -59,6 +62,7 @@ static int32_t configure(csv *self, busbar_call *call, const json_t *config)
 {
     const char *path = json_string_value(json_object_get(config, "path"));
     const json_t *columns = json_object_get(config, "columns");
+    self->complete = json_is_true(json_object_get(config, "complete"));
     for (size_t i = 0; i < json_array_size(columns) && i < MAX_COLUMNS; i++) {
         self->columns[i] = strdup(json_string_value(json_array_get(columns, i)));
         if (!self->columns[i])
@@ -131,6 +135,12 @@ static int32_t handle_one(void *data, busbar_call *call, busbar_event *event, ui
         busbar_value value;
         busbar_bytes text = {NULL, 0};
         uint32_t type = call->host->find(event, busbar_text(self->columns[i]), &value);
+        if (type == BUSBAR_ABSENT && self->complete) {
+            self->size = before;
+            return call->host->fail(call, index, BUSBAR_REJECT, BUSBAR_SCOPE_RECORD,
+                                    busbar_text(self->columns[i]),
+                                    busbar_text("the event has no such member"));
+        }
         if (type == BUSBAR_STRING)
             (void)call->host->text(call, event, &value, &text); /* a string always has a text */
         else if (type > BUSBAR_NULL)
