@@ -17,7 +17,7 @@
 
 enum { MAX_FAULTS = 16, POINT_SIZE = 40, BAD_EXIT = 2 };
 
-typedef enum { DO_KILL, DO_STOP, DO_DELAY, DO_ERRNO, DO_SHORT } action;
+typedef enum { DO_KILL, DO_PARENT, DO_STOP, DO_DELAY, DO_ERRNO, DO_SHORT } action;
 
 typedef struct fault {
     char point[POINT_SIZE];
@@ -52,6 +52,8 @@ static bool parse_action(fault *into, const char *text)
     static const char delay[] = "delay:", error[] = "errno:";
     if (strcmp(text, "kill") == 0)
         into->what = DO_KILL;
+    else if (strcmp(text, "parent") == 0)
+        into->what = DO_PARENT;
     else if (strcmp(text, "stop") == 0)
         into->what = DO_STOP;
     else if (strcmp(text, "short") == 0)
@@ -90,8 +92,8 @@ static void parse_all(void)
             continue;
         }
         (void)fprintf(stderr,
-                      "BB_FAULT: `%s` is not POINT:NTH:ACTION with an action of kill, stop, "
-                      "delay:MS, errno:NAME, short\n",
+                      "BB_FAULT: `%s` is not POINT:NTH:ACTION with an action of kill, parent, "
+                      "stop, delay:MS, errno:NAME, short\n",
                       given);
         _exit(BAD_EXIT);
     }
@@ -112,6 +114,18 @@ static bool is_first(const fault *what)
     return true;
 }
 
+/* Never a shell or a test that started this process. */
+static void kill_parent(void)
+{
+    char path[64], own[4096], other[4096];
+    pid_t parent = getppid();
+    (void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)parent);
+    ssize_t size = readlink(path, other, sizeof(other));
+    if (size > 0 && readlink("/proc/self/exe", own, sizeof(own)) == size &&
+        memcmp(own, other, (size_t)size) == 0)
+        (void)kill(parent, SIGKILL);
+}
+
 static int happen(const fault *what)
 {
     struct timespec wait = {what->number / 1000, (what->number % 1000) * 1000000L};
@@ -120,6 +134,9 @@ static int happen(const fault *what)
         (void)kill(getpid(), SIGKILL);
         for (;;)
             (void)pause(); /* not one instruction further */
+    case DO_PARENT:
+        kill_parent();
+        return 0;
     case DO_STOP:
         (void)kill(getpid(), SIGSTOP);
         return 0;

@@ -2,12 +2,15 @@
  * none of them: the macros are nothing there.
  *
  *   BB_FAULT=POINT:NTH:ACTION[;POINT:NTH:ACTION...]
- *     NTH     the how manieth time the point is reached, in a process; "3+": from the third on,
- * every time ACTION  kill          SIGKILL to the own process stop          SIGSTOP to the own
- * process delay:MS      waits errno:NAME    fails so, where the place can fail short         writes
- * a part only, where the place writes BB_FAULT_NOTES=FOLDER   each fault happens once for all
- * processes that share this folder: a file there says that it did
- */
+ *     NTH     the how manieth time a process reaches the point; "3+": every time from then on
+ *     ACTION  kill          SIGKILL to the own process
+ *             parent        SIGKILL to the parent that runs the same program: the supervisor
+ *             stop          SIGSTOP to the own process
+ *             delay:MS      waits
+ *             errno:NAME    fails so, where the place can fail
+ *             short         writes a part only, where the place writes
+ *   BB_FAULT_NOTES=FOLDER   each fault happens once for all processes that share this folder: a
+ *                           file there says that it did */
 #ifndef BB_BASE_FAULT_H
 #define BB_BASE_FAULT_H
 

@@ -2,9 +2,10 @@
  * committed. Joins no group.
  *
  *   committed BOOTSTRAP GROUP TOPIC PARTITIONS            once
- *   committed BOOTSTRAP GROUP TOPIC PARTITIONS EVERY_MS   again and again until its input ends:
- * lines of TIME PARTITION OFFSET, parted by tabs, where one has changed; TIME is CLOCK_MONOTONIC in
- *                                                         microseconds when the answer was there */
+ *   committed BOOTSTRAP GROUP TOPIC PARTITIONS EVERY_MS   again and again until its input ends
+ *
+ * Again and again, it prints TIME PARTITION OFFSET, parted by tabs, where one has changed; TIME is
+ * CLOCK_MONOTONIC in microseconds when the answer was there. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

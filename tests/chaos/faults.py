@@ -56,6 +56,7 @@ def at_point(point, action, repeats):
 
 for _point in (*POINTS, *REVOKE_POINTS, *DRAIN_POINTS):
     FAULTS[f"kill@{_point}"] = (at_point(_point, "kill", True), ALL)
+    FAULTS[f"kill_supervisor@{_point}"] = (at_point(_point, "parent", True), ALL)
     FAULTS[f"delay@{_point}"] = (at_point(_point, "delay:400", False), ALL)
 FAULTS["fail@commit.begin"] = (at_point("commit.begin", "errno:ECONNRESET", False), ALL)
 FAULTS["fail@letter.answer"] = (at_point("letter.answer", "errno:ETIMEDOUT", True), ALL)

@@ -1,16 +1,19 @@
 /* A proxy between Kafka clients and brokers that knows frames: it holds, drops, swaps, throttles or
  * resets them by kind.
  *
- *   chaos_proxy HOST:PORT...       a port of loopback for each broker; prints them, one a line,
- * then one line per rule that acts
+ *   chaos_proxy HOST:PORT...   a port of loopback for each broker; prints them, one a line, then a
+ *                              line for each time that a rule acts
  *
  * Addresses of these brokers in answers are replaced, so that clients stay on the proxy. Rules are
- * read from standard input, one a line; the proxy ends with its input. ACTION request|response API
- * BROKER NTH [NUMBER] ACTION  hold NUMBER ms    this frame and what is behind it on its connection;
- * delivered even when its sender is gone drop              the frame is gone, the connection stays
- *             swap              the next frame of the connection comes first
- *             throttle NUMBER   from here on so many bytes a second on this connection
- *             reset             both ends see the connection reset
+ * read from standard input, one a line; the proxy ends with its input.
+ *
+ *   ACTION request|response API BROKER NTH [NUMBER]
+ *     ACTION  hold        for NUMBER ms, with what is behind it on its connection; delivered even
+ *                         when its sender is gone
+ *             drop        the frame is gone, the connection stays
+ *             swap        the next frame of the connection comes first
+ *             throttle    from here on NUMBER bytes a second on this connection
+ *             reset       both ends see the connection reset
  *     API     number of the request's kind, or *       BROKER  1, 2, ... or *
  *     NTH     counts the frames that fit the rule; "3+": from the third on
  *   clear     no rules any more */

@@ -83,6 +83,13 @@ class Installed(unittest.TestCase):
                 self.find(name)
         self.assertIn("busbar", call(self.busbar, "--version").stdout)
 
+    def test_a_release_has_no_fault_points(self):
+        with open(os.path.join(BUILD, "CMakeCache.txt")) as cache:
+            if "CMAKE_BUILD_TYPE:STRING=Debug" in cache.read():
+                self.skipTest("a debug build")
+        with open(self.busbar, "rb") as file:
+            self.assertNotIn(b"BB_FAULT", file.read())
+
     def test_installed_config_is_sound(self):
         call(self.busbar, "--config", self.find("busbar.yaml"), "check", env=self.env)
 

@@ -3,12 +3,17 @@
  *
  * Settings of both: {"folder": FOLDER}. There the handler appends TIME PARTITION OFFSET KEY VALUE
  * to out/sink/PID-N.tsv and the domain appends TIME PARTITION OFFSET ID to drops/PID-N.tsv.
- * control/STAGE (validate, enrich, handle, sink, flush) holds one of abort segv loop exit zero
- * error   once: whoever removes the file does it down                              while the file
- * is there: RETRY, infrastructure slow MS                           while it is there: waits before
- * every batch fail PERCENT                      while it is there: RETRY for these of the events,
- * chosen by offset and attempt A record's own member "do" holds drop, or what its handling does
- * every time: abort, segv, loop, exit. */
+ * control/STAGE (validate, enrich, handle, sink, flush) holds one of
+ *
+ *   abort segv loop exit zero error   once: whoever removes the file does it
+ *   skip                              once, for sink: PASS, and nothing kept, as a wrong handler
+ *   down                              while the file is there: RETRY, infrastructure
+ *   slow MS                           while it is there: waits before every batch
+ *   fail PERCENT                      while it is there: RETRY for these of the events, chosen by
+ *                                     offset and attempt
+ *
+ * A record's own member "do" holds drop, or what its handling does every time: abort, segv, loop,
+ * exit. */
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>

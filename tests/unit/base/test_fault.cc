@@ -58,6 +58,20 @@ TEST(Fault, KillEndsTheProcessAtThatTime)
                 "");
 }
 
+/* As a supervisor: its child reaches the point. */
+static int wait_for_child()
+{
+    if (::fork() == 0)
+        ::_exit(reach_three_times());
+    ::pause();
+    return 1;
+}
+
+TEST(Fault, ParentEndsTheParentThatRunsTheSameProgram)
+{
+    EXPECT_EXIT(run_with("a.point:2:parent", wait_for_child), testing::KilledBySignal(SIGKILL), "");
+}
+
 TEST(Fault, ErrnoFailsOnceOrFromThereOn)
 {
     EXPECT_EXIT(run_with("a.point:2:errno:ENOSPC", sum_of_errors), testing::ExitedWithCode(2), "");
