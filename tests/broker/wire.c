@@ -7,6 +7,7 @@
  *                                 (partition -1: by key, as Java does)
  *   wire produce BOOTSTRAP TOPIC  as write, and prints what became of each line, counted from 0:
  *                                 NUMBER acked|failed|unknown PARTITION OFFSET */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,34 +115,81 @@ static int partition_count(rd_kafka_t *client, const char *topic)
     return count;
 }
 
-static int read_topic(const char *bootstrap, const char *topic)
+/* Where each partition ends. A leader that has just been made may show an empty log to a reader; it
+ * does not answer this question before it knows. NULL: not known. */
+static int64_t *find_ends(rd_kafka_t *client, const char *topic, int partitions)
 {
-    rd_kafka_t *client = make_client(RD_KAFKA_CONSUMER, bootstrap);
-    int left = partition_count(client, topic);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(left > 0 ? left : 1);
-    for (int i = 0; i < left; i++)
-        rd_kafka_topic_partition_list_add(list, topic, i)->offset = 0;
-    rd_kafka_resp_err_t code = rd_kafka_assign(client, list);
-    while (!code && left > 0) {
+    enum { TRIES = 40, TIMEOUT_MS = 5000 };
+    int64_t low, *ends = calloc((size_t)partitions + 1, sizeof(*ends));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int i = 0; i < partitions && !code; i++) {
+        for (int tries = 0; tries < TRIES; tries++) {
+            code = rd_kafka_query_watermark_offsets(client, topic, i, &low, &ends[i], TIMEOUT_MS);
+            if (!code)
+                break;
+            (void)poll(NULL, 0, 200);
+        }
+    }
+    if (!code)
+        return ends;
+    fprintf(stderr, "%s\n", rd_kafka_err2str(code));
+    free(ends);
+    return NULL;
+}
+
+/* Counts the partitions that are not read up to their ends. */
+static int count_open(const int64_t *ends, const int64_t *reached, int partitions)
+{
+    int open = 0;
+    for (int i = 0; i < partitions; i++)
+        open += reached[i] < ends[i];
+    return open;
+}
+
+static rd_kafka_resp_err_t read_up_to(rd_kafka_t *client, const int64_t *ends, int partitions)
+{
+    int64_t *reached = calloc((size_t)partitions + 1, sizeof(*reached));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    while (!code && count_open(ends, reached, partitions)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(client, 30000);
         if (!message) {
             code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-            break;
-        }
-        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            left--;
-        else if (message->err)
+        } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+            reached[message->partition] = message->offset;
+        } else if (message->err) {
             fprintf(stderr, "%s\n", rd_kafka_message_errstr(message));
-        else
+        } else {
+            reached[message->partition] = message->offset + 1;
             print_record(message);
-        rd_kafka_message_destroy(message);
+        }
+        if (message)
+            rd_kafka_message_destroy(message);
     }
-    rd_kafka_topic_partition_list_destroy(list);
+    free(reached);
+    return code;
+}
+
+static int read_topic(const char *bootstrap, const char *topic)
+{
+    rd_kafka_t *client = make_client(RD_KAFKA_CONSUMER, bootstrap);
+    int partitions = partition_count(client, topic);
+    int64_t *ends = partitions > 0 ? find_ends(client, topic, partitions) : NULL;
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__FAIL;
+    if (ends) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
+        for (int i = 0; i < partitions; i++)
+            rd_kafka_topic_partition_list_add(list, topic, i)->offset = 0;
+        code = rd_kafka_assign(client, list);
+        if (!code)
+            code = read_up_to(client, ends, partitions);
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    free(ends);
     rd_kafka_consumer_close(client);
     rd_kafka_destroy(client);
-    if (left == NO_TOPIC)
+    if (partitions == NO_TOPIC)
         return 4;
-    return code || left < 0 ? 3 : 0;
+    return code ? 3 : 0;
 }
 
 /* Turns "x6162" into "ab" in place; NULL for "-". Empty bytes are not null: they have an address.
