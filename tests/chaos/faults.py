@@ -242,6 +242,7 @@ FAULTS["clock_back"] = (clock_jumps(-3600000), ALL)
 
 KINDS = {"Produce": 0, "Fetch": 1, "ListOffsets": 2, "Metadata": 3, "OffsetCommit": 8, "OffsetFetch": 9, "FindCoordinator": 10,
          "JoinGroup": 11, "Heartbeat": 12, "LeaveGroup": 13, "SyncGroup": 14}
+TRANSACTION_KINDS = {"InitProducerId": 22, "AddPartitionsToTxn": 24, "AddOffsetsToTxn": 25, "EndTxn": 26, "TxnOffsetCommit": 28}
 EARLY = ("ListOffsets", "Metadata", "OffsetFetch", "FindCoordinator", "JoinGroup", "SyncGroup")
 
 
@@ -253,21 +254,22 @@ def on_the_way(kind, action, direction, number):
         run.repeats |= action == "drop" and kind in ("OffsetFetch", "FindCoordinator", "JoinGroup", "Heartbeat", "LeaveGroup", "SyncGroup")
         run.repeats |= kind == "Produce" and run.broker.tier == "mock"
         run.losses |= run.repeats
+        api = {**KINDS, **TRANSACTION_KINDS}[kind]
         run.start_proxy()
         if kind in EARLY and run.chance.random() < 0.7:
-            run.rule(f"{action} {direction} {KINDS[kind]} * 1 {number}")
+            run.rule(f"{action} {direction} {api} * 1 {number}")
         yield
         if kind == "LeaveGroup":
-            run.rule(f"{action} {direction} {KINDS[kind]} * 1 {number}")
+            run.rule(f"{action} {direction} {api} * 1 {number}")
             yield from restart(run)
             return
         for _ in range(2):
             yield from some_time(run, 0.1, 0.6)
-            run.rule(f"{action} {direction} {KINDS[kind]} * {run.chance.choice([1, 1, 2])} {number}")
+            run.rule(f"{action} {direction} {api} * {run.chance.choice([1, 1, 2])} {number}")
     return act
 
 
-for _kind in KINDS:
+for _kind in (*KINDS, *TRANSACTION_KINDS):
     for _action, _direction, _number in (("hold", "request", 1500), ("hold", "response", 1500), ("drop", "request", 0),
                                          ("drop", "response", 0), ("reset", "request", 0), ("reset", "response", 0),
                                          ("swap", "request", 0), ("throttle", "response", 3000)):
@@ -413,9 +415,16 @@ def group_of(name):
     return name.split("_")[0] if name.startswith(("plugin", "handle", "broker", "clock", "disk")) else name
 
 
-def draw(tier, chance):
+def fits(name, mode):
+    """Exactly once is a matter between topics of a real Kafka: there is no handler that writes files; and transactions are its alone."""
+    if mode == "exactly_once":
+        return not name.startswith(("handler_", "flush_", "disk_"))
+    return not name.endswith(tuple(f":{kind}" for kind in TRANSACTION_KINDS)) and "@transaction." not in name
+
+
+def draw(tier, mode, chance):
     """One fault, or two at once, for this tier."""
     groups = {}
-    for name in sorted(name for name, (_, tiers) in FAULTS.items() if tier in tiers):
+    for name in sorted(name for name, (_, tiers) in FAULTS.items() if tier in tiers and fits(name, mode)):
         groups.setdefault(group_of(name), []).append(name)
     return [chance.choice(groups[group]) for group in chance.sample(sorted(groups), chance.choice([1, 1, 1, 2]))]
