@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ import tools  # noqa: E402
 from tools import kit  # noqa: E402
 
 TURN = 0.01
+# Not the SEGV and ABRT of plugins that die because a fault says so.
+SANITIZER = re.compile(r"(AddressSanitizer: (?!SEGV|ABRT|deadly)|LeakSanitizer: |runtime error: |ThreadSanitizer: ).*")
 NUMBERS = itertools.count(1)
 PARTITIONS = 4       # what the embedded broker makes
 WATCHED = 8          # partitions may be added
@@ -433,6 +436,9 @@ class Run:
         if self.order == "none":
             result = self.without_order(result)
         examples = result.pop("examples")
+        found = SANITIZER.search(self.log())
+        if found:
+            self.problems.append(f"a sanitizer spoke: {found[0]}")
         line = {"seed": self.seed, "tier": self.broker.tier, "mode": mode, "faults": [name for name, _ in chosen],
                 "fired": sorted(os.listdir(self.path("notes"))) + (self.proxy_acts() if self.proxy else []), **result, "exits": self.exits, "seconds": round(seconds, 1),
                 "settings": self.settings}
