@@ -10,6 +10,7 @@ extern const bb_command bb_command_demo;
 extern const bb_command bb_command_broker;
 extern const bb_command bb_command_topics;
 extern const bb_command bb_command_dlq;
+extern const bb_command bb_command_offsets;
 extern const bb_command bb_command_extract;
 extern const bb_command bb_command_generate;
 extern const bb_command bb_command_new;
@@ -28,6 +29,7 @@ static const bb_command *const all_commands[] = {
     &bb_command_broker,
     &bb_command_topics,
     &bb_command_dlq,
+    &bb_command_offsets,
     &bb_command_extract,
     &bb_command_generate,
     &bb_command_new,

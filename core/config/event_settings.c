@@ -19,6 +19,7 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->commit_interval_ms = 1000;
     event->enrich = TRUE;
     event->offset_reset = g_strdup("earliest");
+    event->on_out_of_range = g_strdup("stop");
     event->dead_letter_create = TRUE;
     event->retry_attempts = 5;
     event->retry_initial_ms = 100;
@@ -40,6 +41,7 @@ bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const c
     copy->group = g_strdup(from->group);
     copy->instance_id = g_strdup(from->instance_id);
     copy->offset_reset = g_strdup(from->offset_reset);
+    copy->on_out_of_range = g_strdup(from->on_out_of_range);
     copy->dead_letter_topic = g_strdup(from->dead_letter_topic);
     copy->handlers = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < from->handlers->len; i++)
@@ -61,6 +63,7 @@ void bb_event_settings_free(gpointer settings)
     g_free(event->group);
     g_free(event->instance_id);
     g_free(event->offset_reset);
+    g_free(event->on_out_of_range);
     g_free(event->dead_letter_topic);
     g_ptr_array_unref(event->handlers);
     g_free(event);
@@ -119,6 +122,7 @@ static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrA
     bb_read_duration(consume, "commit_interval", &event->commit_interval_ms, problems);
     bb_read_flag(consume, "enrich", &event->enrich);
     bb_read_text(consume, "offset_reset", &event->offset_reset);
+    bb_read_text(consume, "on_out_of_range", &event->on_out_of_range);
     bb_read_text(dead_letter, "topic", &event->dead_letter_topic);
     bb_read_flag(dead_letter, "create", &event->dead_letter_create);
     read_retry(event, bb_node_get(consume, "retry"), problems);

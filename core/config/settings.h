@@ -64,6 +64,7 @@ typedef struct bb_event_settings {
     gint64 commit_interval_ms;
     gboolean enrich;         /* canonical forms, defaults and the plugin's enrich while consuming */
     char *offset_reset;      /* earliest | latest | error; of the first start of a group */
+    char *on_out_of_range;   /* stop | earliest | latest */
     char *dead_letter_topic; /* NULL: "<topic>.dlq" */
     gboolean dead_letter_create;
     gint64 retry_initial_ms, retry_max_ms;

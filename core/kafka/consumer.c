@@ -185,8 +185,7 @@ static gboolean make_client(bb_consumer *consumer, GError **error)
                                  "enable.partition.eof",
                                  "true",
                                  "auto.offset.reset",
-                                 type->settings->offset_reset ? type->settings->offset_reset
-                                                              : "earliest",
+                                 "error", /* bb_consumer_place decides */
                                  NULL};
     rd_kafka_conf_t *conf = bb_kafka_conf_new(consumer->context->settings, extra, error);
     if (!conf)
@@ -216,6 +215,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     consumer->said_ms = consumer->retry_said_ms = -SAY_AGAIN_MS;
     bb_monitor_init(&consumer->monitor);
     consumer->partitions = bb_partitions_new(type->topic);
+    consumer->cut = g_array_new(FALSE, FALSE, sizeof(gint32));
     consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
     bb_suspects *suspects = bb_suspects_used();
     if (suspects && bb_suspects_any(suspects, type->full_name))
@@ -290,7 +290,7 @@ static gboolean wait_for_topic(bb_consumer *consumer)
     return FALSE;
 }
 
-static gboolean subscribe(bb_consumer *consumer)
+gboolean bb_consumer_subscribe(bb_consumer *consumer)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, consumer->type->topic, RD_KAFKA_PARTITION_UA);
@@ -352,6 +352,8 @@ static gboolean turn(bb_consumer *consumer)
 {
     gboolean once = consumer->context->options.once;
     serve_client(consumer);
+    if (!bb_consumer_rejoin(consumer))
+        return FALSE;
     gint64 wait = tick_lanes(consumer, READ_TIMEOUT_MS);
     bb_consumer_collect(consumer, 0);
     gboolean full = bb_consumer_is_full(consumer);
@@ -407,7 +409,7 @@ static void finish(bb_consumer *consumer)
 static void *run(void *data)
 {
     bb_consumer *consumer = data;
-    if (wait_for_topic(consumer) && subscribe(consumer)) {
+    if (wait_for_topic(consumer) && bb_consumer_subscribe(consumer)) {
         while (!is_ending(consumer) && turn(consumer))
             ;
     }
@@ -494,6 +496,7 @@ void bb_consumer_free(bb_consumer *consumer)
     bb_monitor_clear(&consumer->monitor);
     g_clear_error(&consumer->error);
     g_clear_pointer(&consumer->pictured, g_array_unref);
+    g_array_unref(consumer->cut);
     g_free(consumer->read);
     g_free(consumer->open);
     g_free(consumer);

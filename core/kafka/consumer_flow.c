@@ -280,22 +280,6 @@ gboolean bb_consumer_is_full(bb_consumer *consumer)
     return consumer->paused;
 }
 
-static void no_offset(bb_consumer *consumer, const rd_kafka_message_t *message)
-{
-    const bb_event_type *type = consumer->type;
-    if (g_strcmp0(type->settings->offset_reset, "error") != 0) {
-        bb_log_warning("%s: the position in %s partition %d was set anew (%s): %s", type->full_name,
-                       type->topic, message->partition, type->settings->offset_reset,
-                       rd_kafka_message_errstr(message));
-        return;
-    }
-    bb_consumer_fail(consumer, BB_ERROR_KAFKA,
-                     "%s: group %s has no valid offset in %s partition %d and offset_reset is "
-                     "`error`: set offset_reset to `earliest` (read everything) or `latest` (only "
-                     "what comes from now on), or commit an offset for the group",
-                     type->full_name, type->group, type->topic, message->partition);
-}
-
 /* Trouble that may pass: said now and then. With `once` nobody waits for it to pass. */
 static void trouble(bb_consumer *consumer, const rd_kafka_message_t *message)
 {
@@ -325,7 +309,7 @@ void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *mes
         state->past_end |= state->end >= 0 && message->offset >= state->end;
         return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-        no_offset(consumer, message);
+        bb_consumer_displaced(consumer, message);
         return;
     case RD_KAFKA_RESP_ERR__FATAL:
         bb_consumer_fail(consumer, BB_ERROR_KAFKA, "%s: the Kafka client gave up: %s",

@@ -35,6 +35,8 @@ struct bb_consumer {
     /* assignment: the consumer's thread only */
     gboolean has_assignment;
     gboolean closing;
+    gint64 rejoin_at_ms; /* 0: it is not due */
+    GArray *cut;         /* gint32: partitions whose log was cut, as Kafka told */
     gint64 commit_at_ms;
     rd_kafka_queue_t *commits; /* their answers come from here */
     gboolean commit_open;      /* one is without an answer */
@@ -56,7 +58,7 @@ struct bb_consumer {
     struct {
         bb_metric *consumed, *released, *handled, *dropped, *dead_lettered;
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
-        bb_metric *in_flight, *oldest, *lag, *pauses;
+        bb_metric *in_flight, *oldest, *lag, *pauses, *out_of_range;
         bb_metric *commits[2];    /* ok, failed */
         bb_metric *rebalances[4]; /* by bb_rebalance_kind */
     } metrics;
@@ -104,6 +106,19 @@ void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque);
 /* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
 void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
+
+/* consumer.c */
+/* FALSE when that ended the consumer. */
+gboolean bb_consumer_subscribe(bb_consumer *consumer);
+
+/* consumer_place.c */
+/* Sets the offsets that reading begins at; an offset that is left as it is is the client's to find.
+ */
+void bb_consumer_place(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list);
+/* The client has lost its place in a partition: it is placed anew, with all others. */
+void bb_consumer_displaced(bb_consumer *consumer, const rd_kafka_message_t *message);
+/* Joins the group anew when that is due. FALSE when that ended the consumer. */
+gboolean bb_consumer_rejoin(bb_consumer *consumer);
 
 /* consumer_commit.c */
 /* Commits what is new; unless it is to wait (0: not), later when a commit is without an answer yet.

@@ -44,8 +44,9 @@ static void log_failure(const bb_consumer *consumer, rd_kafka_error_t *error)
     rd_kafka_error_destroy(error);
 }
 
-static void take_over(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+static void take_over(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list)
 {
+    bb_consumer_place(consumer, list);
     BB_FAULT("assign.begin");
     for (int i = 0; i < list->cnt; i++) {
         bb_partitions_assign(consumer->partitions, list->elems[i].partition);

@@ -67,7 +67,8 @@ static const bb_gate gates[BB_GATE_COUNT] = {
          "an error that lasts (a name that does not resolve, before 2.2.0 also a TLS connection "
          "closed "
          "uncleanly) while offsets are validated counts as offset out of range",
-         "a warning names every position that was set anew", "changelog 2.3.0 #4447, 2.2.0 #4294"},
+         "the client never sets an offset anew: busbar finds the place again, at what is committed",
+         "changelog 2.3.0 #4447, 2.2.0 #4294"},
     [BB_GATE_STALE_POSITION] =
         {"stale-position", SINCE_EVER, V(2, 4, 0), FALSE,
          "fetching may go back: after a change of a cooperative assignment, in 2.1.0 also when "

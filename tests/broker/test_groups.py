@@ -166,6 +166,86 @@ class Groups(unittest.TestCase):
         self.assertEqual((kit.stop(first), kit.stop(second)), (0, 0))
         self.assertEqual(sorted(self.archived() + self.archived("two")), list(range(sent)))
 
+    def once(self, config, code=0):
+        result = kit.busbar("run", "--once", "--config", config)
+        self.assertEqual(result.returncode, code, result.stderr.decode())
+        return result.stderr.decode()
+
+    def offsets(self, config, *arguments, code=0):
+        result = kit.busbar("offsets", *arguments, "parking.entered", "--json", "--config", config)
+        self.assertEqual(result.returncode, code, result.stderr.decode())
+        return kit.json_lines(result.stdout) if code == 0 else result.stderr.decode()
+
+    def delete_before(self, offset, partition=0):
+        path = os.path.join(self.out, "delete.json")
+        with open(path, "w") as out:
+            json.dump({"version": 1, "partitions": [{"topic": self.topic, "partition": partition, "offset": offset}]}, out)
+        self.kafka.checked("tool", "org.apache.kafka.tools.DeleteRecordsCommand", "--bootstrap-server", self.kafka.bootstrap,
+                           "--offset-json-file", path)
+
+    def test_what_was_deleted_before_it_was_handled_is_not_passed_in_silence(self):
+        self.kafka.topic(self.topic, 1)
+        config = self.config("", "")
+        self.publish(config, 0, 10)
+        self.once(config)
+        self.publish(config, 10, 30)
+        self.delete_before(25)
+        text = self.once(config, 3)
+        self.assertIn("the committed offset 10 is out of range: the records from 10 to 24 were deleted", text)
+        self.assertIn("busbar offsets set", text)
+        row, = self.offsets(config, "show")
+        self.assertEqual((row["committed"], row["low"], row["end"], row["state"]), (10, 25, 40, "behind"))
+        self.assertEqual(self.archived(), list(range(10)))
+        self.assertIn("partition 0 has no offset 3", self.offsets(config, "set", "--to", "3", code=2))
+        row, = self.offsets(config, "set", "--to", "30", "--dry-run")
+        self.assertEqual((row["set"], self.offsets(config, "show")[0]["committed"]), (30, 10))
+        text = self.once(self.config(", on_out_of_range: earliest", ""))
+        self.assertIn("reading from offset 25", text)
+        self.assertEqual(self.archived(), [*range(10), *range(25, 40)])
+        self.offsets(config, "set", "--to", "38")
+        self.once(config)
+        self.assertEqual(self.archived(), [*range(10), *range(25, 40), 38, 39])
+        self.offsets(config, "set", "--to", "2020-01-01T00:00:00Z")
+        self.assertEqual(self.offsets(config, "show")[0]["committed"], 25)
+
+    def test_a_topic_that_is_made_anew_is_noticed(self):
+        """While busbar runs, and when it starts."""
+        self.kafka.topic(self.topic, 1)
+        config = self.config("", "")
+        self.publish(config, 0, 50)
+        member = self.member(config)
+        kit.wait_for(lambda: len(self.archived()) == 50)
+        kit.wait_for(lambda: self.offsets(config, "show")[0]["committed"] == 50)
+        self.assertIn("the group has members", self.offsets(config, "set", "--to", "earliest", code=3))
+        if "topic-id-cache" not in self.gates:
+            self.kafka.checked("topic", "--delete", "--topic", self.topic)
+            kit.wait_for(lambda: self.topic not in self.kafka.topics())
+            self.kafka.topic(self.topic, 1)
+            self.publish(config, 50, 20)
+            self.assertEqual(member.wait(60), 3, self.log())
+            self.assertIn("the topic was deleted and made anew", self.log())
+        kit.stop(member)
+        self.assertEqual(len(self.archived()), 50)
+
+    def test_partitions_that_come_later_are_read_from_their_beginning(self):
+        """With offset_reset: latest too, and also when they come while busbar is stopped."""
+        self.kafka.topic(self.topic, 1)
+        config = self.config(", offset_reset: latest", ", topic.metadata.refresh.interval.ms: 300")
+        self.publish(config, 0, 10)
+        member = self.member(config)
+        kit.wait_for(lambda: "assigned: 0" in self.log())
+        kit.wait_for(lambda: self.offsets(config, "show")[0]["committed"] == 10)
+        values = [b'{"garage":"later-1","plate":"%d"}' % i for i in range(10, 40)]
+        for partitions, part in ((2, values[:10]), (3, values[10:20])):
+            self.kafka.checked("topic", "--alter", "--topic", self.topic, "--partitions", str(partitions))
+            self.tools.write(self.topic, [(partitions - 1, 0, b"later", value, []) for value in part])
+            if partitions == 2:
+                kit.wait_for(lambda: len(self.archived()) == 10, 40)
+                self.assertEqual(kit.stop(member), 0, self.log())
+        self.tools.write(self.topic, [(0, 0, b"later", value, []) for value in values[20:]])
+        self.once(config)
+        self.assertEqual(sorted(self.archived()), list(range(10, 40)))
+
     def test_what_this_library_cannot_do_is_refused(self):
         for kind, gate in (("cooperative", "unsafe-cooperative"), ("consumer", "no-consumer-protocol")):
             with self.subTest(kind):
