@@ -334,6 +334,7 @@ def partitions_added(run):
 def topic_made_again(run):
     """A topic that was consumed is deleted and, after the group has seen that, made again: its new records all count."""
     run.properties += ", topic.metadata.refresh.interval.ms: 500"
+    run.consume += ", on_out_of_range: earliest"
     run.at_once = -1000  # the load comes when this is over
     yield
     first = [run.make_value("first", f"k{i}", 0) for i in range(300)]
