@@ -55,10 +55,10 @@ class Received
     rd_kafka_t *client_;
 };
 
-class DeadLetter : public ::testing::Test
+class RunnerDeadLetter : public ::testing::Test
 {
   protected:
-    DeadLetter()
+    RunnerDeadLetter()
     {
         batch = bb_batch_new([](bb_batch *, void *) {}, nullptr);
         item = bb_batch_add(batch);
@@ -75,7 +75,7 @@ class DeadLetter : public ::testing::Test
         fault.plugin_version = "1.2";
         fault.attempts = 2;
     }
-    ~DeadLetter() override
+    ~RunnerDeadLetter() override
     {
         bb_letter_free(letter);
         bb_batch_free(batch);
@@ -94,7 +94,7 @@ class DeadLetter : public ::testing::Test
 
 } // namespace
 
-TEST_F(DeadLetter, SaysWhatHappenedAndKeepsTheRecord)
+TEST_F(RunnerDeadLetter, SaysWhatHappenedAndKeepsTheRecord)
 {
     rd_kafka_headers_t *headers = make();
     EXPECT_EQ("parse", text_of(headers, "busbar.stage"));
@@ -115,7 +115,7 @@ TEST_F(DeadLetter, SaysWhatHappenedAndKeepsTheRecord)
     EXPECT_EQ(item->origin.key.data, letter->key.data);
 }
 
-TEST_F(DeadLetter, WithoutTimestampOrNamesOfAPlugin)
+TEST_F(RunnerDeadLetter, WithoutTimestampOrNamesOfAPlugin)
 {
     item->origin.timestamp_ms = -1;
     fault.plugin = nullptr;
@@ -125,7 +125,7 @@ TEST_F(DeadLetter, WithoutTimestampOrNamesOfAPlugin)
     EXPECT_EQ("", text_of(headers, "busbar.plugin"));
 }
 
-TEST_F(DeadLetter, NamesTheSignalAndTheStackOfACrash)
+TEST_F(RunnerDeadLetter, NamesTheSignalAndTheStackOfACrash)
 {
     fault.signal = "SIGSEGV";
     fault.stack = "#0 handle";
@@ -134,14 +134,14 @@ TEST_F(DeadLetter, NamesTheSignalAndTheStackOfACrash)
     EXPECT_EQ("#0 handle", text_of(headers, "busbar.stack"));
 }
 
-TEST_F(DeadLetter, AnEmptyStackIsLeftOut)
+TEST_F(RunnerDeadLetter, AnEmptyStackIsLeftOut)
 {
     fault.signal = "SIGKILL";
     fault.stack = "";
     EXPECT_EQ("(none)", text_of(make(), "busbar.stack"));
 }
 
-TEST_F(DeadLetter, ALongReasonIsCutBetweenCharacters)
+TEST_F(RunnerDeadLetter, ALongReasonIsCutBetweenCharacters)
 {
     std::string reason(999, 'x');
     reason += "\xe2\x82\xac and more";
@@ -149,14 +149,14 @@ TEST_F(DeadLetter, ALongReasonIsCutBetweenCharacters)
     EXPECT_EQ(std::string(999, 'x'), text_of(make(), "busbar.reason"));
 }
 
-TEST_F(DeadLetter, ATextOfContinuationBytesOnlyIsCutToNothing)
+TEST_F(RunnerDeadLetter, ATextOfContinuationBytesOnlyIsCutToNothing)
 {
     std::string reason(2000, '\x80');
     fault.message = reason.c_str();
     EXPECT_EQ("", text_of(make(), "busbar.reason"));
 }
 
-TEST_F(DeadLetter, OwnHeadersAreReplacedAndForeignOnesStay)
+TEST_F(RunnerDeadLetter, OwnHeadersAreReplacedAndForeignOnesStay)
 {
     Broker broker;
     std::string topic = broker.topic(1);
@@ -177,7 +177,7 @@ TEST_F(DeadLetter, OwnHeadersAreReplacedAndForeignOnesStay)
     EXPECT_EQ("2", text_of(headers, "busbar.hops"));
 }
 
-TEST_F(DeadLetter, AMessageWithoutHeadersGetsOwnOnes)
+TEST_F(RunnerDeadLetter, AMessageWithoutHeadersGetsOwnOnes)
 {
     Broker broker;
     std::string topic = broker.topic(1);
@@ -189,7 +189,7 @@ TEST_F(DeadLetter, AMessageWithoutHeadersGetsOwnOnes)
     EXPECT_EQ("parse", text_of(make(), "busbar.stage"));
 }
 
-TEST_F(DeadLetter, ShorteningGivesUpReasonsBeforeTheOriginAndThenNothing)
+TEST_F(RunnerDeadLetter, ShorteningGivesUpReasonsBeforeTheOriginAndThenNothing)
 {
     rd_kafka_headers_t *headers = make();
     ASSERT_NE(nullptr, letter->shorten);
@@ -201,7 +201,7 @@ TEST_F(DeadLetter, ShorteningGivesUpReasonsBeforeTheOriginAndThenNothing)
     EXPECT_FALSE(letter->shorten(letter));
 }
 
-TEST_F(DeadLetter, ALineForTheLog)
+TEST_F(RunnerDeadLetter, ALineForTheLog)
 {
     g_autofree char *line = bb_dead_letter_line(&fake.type, item, &fault);
     EXPECT_EQ(std::string(fake.type.topic) + "/3@41 parse malformed /a: the text ends", line);
