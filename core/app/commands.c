@@ -9,6 +9,7 @@ extern const bb_command bb_command_inspect;
 extern const bb_command bb_command_demo;
 extern const bb_command bb_command_broker;
 extern const bb_command bb_command_topics;
+extern const bb_command bb_command_storage;
 extern const bb_command bb_command_dlq;
 extern const bb_command bb_command_offsets;
 extern const bb_command bb_command_extract;
@@ -28,6 +29,7 @@ static const bb_command *const all_commands[] = {
     &bb_command_demo,
     &bb_command_broker,
     &bb_command_topics,
+    &bb_command_storage,
     &bb_command_dlq,
     &bb_command_offsets,
     &bb_command_extract,

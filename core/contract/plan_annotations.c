@@ -5,9 +5,9 @@
 
 #include "base/text.h"
 
-static const char *const known_names[] = {"x-busbar-key",      "x-busbar-wire", "x-busbar-lax",
-                                          "x-busbar-case",     "x-busbar-trim", "x-busbar-empty",
-                                          "x-busbar-generate", "x-busbar-pii",  NULL};
+static const char *const known_names[] = {
+    "x-busbar-key",   "x-busbar-wire",     "x-busbar-lax", "x-busbar-case",    "x-busbar-trim",
+    "x-busbar-empty", "x-busbar-generate", "x-busbar-pii", "x-busbar-storage", NULL};
 
 /* What a canonical form is: the types it has and the format it satisfies by construction. */
 static const struct {
@@ -128,7 +128,7 @@ static bool read_text_edits(const bb_compiler *compiler, bb_draft *draft, GError
 
 static bool check_places(const bb_compiler *compiler, bb_draft *draft, GError **error)
 {
-    static const char *const root_names[] = {"x-busbar-key", "x-busbar-wire"};
+    static const char *const root_names[] = {"x-busbar-key", "x-busbar-wire", "x-busbar-storage"};
     for (size_t i = 0; i < G_N_ELEMENTS(root_names); i++) {
         uint32_t value = bb_draft_keyword(draft, root_names[i], BB_VOCABULARY_ALL);
         if (value && &draft->node != compiler->contract->root)

@@ -96,7 +96,8 @@ static const bb_suspect *find_suspect(const bb_consumer *consumer,
                             message->offset);
 }
 
-static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint64 epoch)
+static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint64 epoch,
+                       const bb_partition *state)
 {
     guint lane = lane_of(consumer, message);
     const bb_suspect *suspect = find_suspect(consumer, message);
@@ -109,6 +110,8 @@ static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint6
     gsize size = message->len + message->key_len;
     item->message = message;
     item->epoch = epoch;
+    item->done_from = state->first;
+    item->done_below = bb_offsets_frontier(state->offsets);
     item->origin.partition = message->partition;
     item->origin.offset = message->offset;
     item->origin.timestamp_ms = rd_kafka_message_timestamp(message, &kind);
@@ -141,10 +144,11 @@ static gboolean take(bb_consumer *consumer, rd_kafka_message_t *message)
     if (G_UNLIKELY(message->err)) {
         bb_consumer_take_error(consumer, message);
     } else if (!is_past_end(consumer, message)) {
+        const bb_partition *state = NULL;
         gint64 epoch =
-            bb_partitions_read(consumer->partitions, message->partition, message->offset);
+            bb_partitions_read(consumer->partitions, message->partition, message->offset, &state);
         if (G_LIKELY(epoch >= 0)) {
-            add_record(consumer, message, epoch);
+            add_record(consumer, message, epoch, state);
             return TRUE;
         }
     }

@@ -47,6 +47,7 @@ void bb_partitions_assign(bb_partitions *partitions, gint32 partition)
     *state = (bb_partition){.assigned = TRUE,
                             .offsets = bb_offsets_new(epoch, -1),
                             .first_epoch = epoch,
+                            .first = -1,
                             .committed = -1,
                             .position = -1,
                             .low = state->low,
@@ -87,7 +88,8 @@ guint bb_partitions_assigned(const bb_partitions *partitions)
     return partitions->assigned;
 }
 
-gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 offset)
+gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 offset,
+                          const bb_partition **ret_state)
 {
     bb_partition *state = bb_partitions_get(partitions, partition);
     if (!state)
@@ -98,7 +100,12 @@ gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 of
         state->offsets = bb_offsets_new(++partitions->epoch, -1);
         state->committed = -1;
         (void)bb_offsets_read(state->offsets, offset); /* the first always rises */
+        state->first = -1;
     }
+    if (G_UNLIKELY(state->first < 0))
+        state->first = offset;
+    if (ret_state)
+        *ret_state = state;
     state->position = offset + 1;
     return bb_offsets_epoch(state->offsets);
 }

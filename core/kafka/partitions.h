@@ -10,6 +10,7 @@ typedef struct bb_partition {
     gboolean assigned;
     bb_offsets *offsets; /* of the current epoch; NULL when not assigned */
     gint64 first_epoch;  /* of the assignment */
+    gint64 first;        /* the first record that was read in the current epoch; -1: none */
     guint64 older;       /* records in flight of earlier epochs of the assignment */
     gint64 committed;    /* what was sent to be committed last; -1: nothing */
     gint64 position;     /* behind the last record that was read or the last end that was met; -1 */
@@ -34,10 +35,12 @@ gint64 bb_partitions_epoch(const bb_partitions *partitions);
 bb_partition *bb_partitions_get(const bb_partitions *partitions, gint32 partition);
 guint bb_partitions_assigned(const bb_partitions *partitions);
 
-/* Notes that a record was read and returns its epoch; -1 when the partition is not assigned. An
+/* Notes that a record was read and returns its epoch; -1 when the partition is not assigned, else
+ * `*ret_state` (may be NULL) is its state. An
  * offset that goes back (the topic was made anew, its log was cut, or records come twice) begins a
  * new epoch; nothing is committed then until what was read before has been finished. */
-gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 offset);
+gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 offset,
+                          const bb_partition **ret_state);
 /* FALSE when it came too late. */
 gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint64 epoch,
                               gint64 offset);

@@ -19,6 +19,8 @@ typedef struct bb_item {
     void *message;       /* the consumer's own */
     bb_batch *batch;     /* it is part of */
     gint64 epoch;        /* of the partition's assignment */
+    gint64 done_from;    /* all of its partition from here, and below done_below, was finished */
+    gint64 done_below;   /* when it was read; -1: nothing was */
     uint32_t faults;     /* answers at this stage that count against it */
     uint16_t accepted;   /* sinks of the lane that have accepted it */
     uint8_t outcome;     /* 0 while open; BUSBAR_PASS, BUSBAR_DROP, BUSBAR_REJECT when final */

@@ -4,6 +4,7 @@
 #define BB_CALL_H
 
 #include "base/metrics.h"
+#include "pipeline/batch.h"
 #include "pipeline/event_type.h"
 
 /* What a plugin stated about one event of the batch with `fail`. */
@@ -28,6 +29,7 @@ typedef struct bb_call {
     bb_statement *statements;  /* one per event of the batch */
     uint32_t statement_count;
     busbar_event *const *events; /* the batch, for log lines; may be NULL */
+    bb_item *const *items;       /* the records behind `events`; NULL where there are none */
     bb_emitter *emitter;         /* NULL: emit is refused */
     bb_metrics *metrics;         /* NULL: metrics are not kept */
     bb_parser *checker;          /* for `set_json`; NULL outside of enrich */

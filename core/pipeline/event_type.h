@@ -16,7 +16,9 @@ typedef struct bb_handler_binding {
     char *plugin_version;
     uint32_t capabilities;
     busbar_handler_ops ops; /* members that an older plugin lacks are NULL */
-    char *config;           /* JSON text for `open` */
+    int32_t (*storage)(busbar_call *call, busbar_bytes config, busbar_bytes request,
+                       busbar_bytes *ret_reply); /* NULL: nothing to make */
+    char *config;                                /* JSON text for `open` */
 } bb_handler_binding;
 
 typedef struct bb_event_type {

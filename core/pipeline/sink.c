@@ -189,6 +189,7 @@ void bb_sink_handle(bb_sink *sink, bb_item *const *items, guint count)
         sink->events[i] = items[i]->event;
         bb_mark_add(&mark->call, items[i]->origin.partition, items[i]->origin.offset);
     }
+    sink->call.items = items;
     memset(sink->verdicts, 0, count * sizeof(*sink->verdicts));
     begin(sink, sink->stage, count);
     const busbar_batch batch = {sizeof(batch), count, sink->events};
@@ -197,6 +198,7 @@ void bb_sink_handle(bb_sink *sink, bb_item *const *items, guint count)
     bb_mark_end(mark);
     for (guint i = 0; mark->keeps && i < mark->call.count; i++)
         bb_mark_add_slowly(&mark->kept, &mark->call.at[i]);
+    sink->call.items = NULL;
 }
 
 /* PASS for the whole call says that the verdicts are complete: one that is missing is a fault. */

@@ -160,7 +160,9 @@ static bb_handler_binding *resolve(bb_registry *registry, const bb_handler_setti
     binding->plugin = g_strdup(plugin->descriptor.name);
     binding->plugin_version = g_strdup(plugin->descriptor.version);
     binding->capabilities = handler->capabilities;
-    bb_copy_handler_ops(handler->ops, &binding->ops);
+    busbar_handler copy;
+    bb_copy_handler(handler, &copy, &binding->ops);
+    binding->storage = copy.storage;
     binding->config = g_steal_pointer(&config);
     return binding;
 }

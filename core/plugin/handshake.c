@@ -255,9 +255,11 @@ void bb_copy_event_type(const busbar_event_type *from, busbar_event_type *ret_ty
         copy_struct(ret_type->ops, ret_type->ops->struct_size, ret_ops, sizeof(*ret_ops));
 }
 
-void bb_copy_handler_ops(const busbar_handler_ops *from, busbar_handler_ops *ret_ops)
+void bb_copy_handler(const busbar_handler *from, busbar_handler *ret_handler,
+                     busbar_handler_ops *ret_ops)
 {
-    copy_struct(from, from->struct_size, ret_ops, sizeof(*ret_ops));
+    copy_struct(from, from->struct_size, ret_handler, sizeof(*ret_handler));
+    copy_struct(from->ops, from->ops->struct_size, ret_ops, sizeof(*ret_ops));
 }
 
 gboolean bb_handshake_check(const bb_handshake *host, const char *path,

@@ -149,6 +149,8 @@ static const void *get_extension(const char *id)
 {
     if (id && strcmp(id, BUSBAR_JSON_EXTENSION) == 0)
         return &bb_json_extension;
+    if (id && strcmp(id, BUSBAR_STORAGE_EXTENSION) == 0)
+        return &bb_storage_extension;
     return id && strcmp(id, BUSBAR_SOURCE_EXTENSION) == 0 ? &source_extension : NULL;
 }
 

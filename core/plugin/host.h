@@ -5,6 +5,7 @@
 #include <busbar/json.h>
 #include <busbar/plugin.h>
 #include <busbar/source.h>
+#include <busbar/storage.h>
 
 #include "pipeline/call.h"
 
@@ -33,5 +34,8 @@ const busbar_origin *bb_host_origin(const busbar_event *event);
 
 /* Extension "busbar.json/1" (json_view.c). */
 extern const busbar_json_v1 bb_json_extension;
+
+/* Extension "busbar.storage/1" (storage_view.c). */
+extern const busbar_storage_v1 bb_storage_extension;
 
 #endif

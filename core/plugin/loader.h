@@ -26,6 +26,7 @@ char *bb_plugin_find(const char *name, GPtrArray *folders, GError **error);
  */
 void bb_copy_event_type(const busbar_event_type *from, busbar_event_type *ret_type,
                         busbar_event_ops *ret_ops);
-void bb_copy_handler_ops(const busbar_handler_ops *from, busbar_handler_ops *ret_ops);
+void bb_copy_handler(const busbar_handler *from, busbar_handler *ret_handler,
+                     busbar_handler_ops *ret_ops);
 
 #endif

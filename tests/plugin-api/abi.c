@@ -3,19 +3,22 @@
 #include <busbar/json.h>
 #include <busbar/plugin.h>
 #include <busbar/source.h>
+#include <busbar/storage.h>
 
 const busbar_plugin_descriptor busbar_plugin;
 
 void abi_types(const busbar_host *host, busbar_call *call, const busbar_batch *batch,
                const busbar_event_type *event_type, const busbar_event_ops *event_ops,
                const busbar_handler *handler, const busbar_handler_ops *handler_ops,
-               const busbar_json_v1 *json, const busbar_source_v1 *source, busbar_outcome *outcome,
+               const busbar_json_v1 *json, const busbar_source_v1 *source,
+               const busbar_storage_v1 *storage, busbar_outcome *outcome,
                busbar_outcome_fn on_outcome);
 
 void abi_types(const busbar_host *host, busbar_call *call, const busbar_batch *batch,
                const busbar_event_type *event_type, const busbar_event_ops *event_ops,
                const busbar_handler *handler, const busbar_handler_ops *handler_ops,
-               const busbar_json_v1 *json, const busbar_source_v1 *source, busbar_outcome *outcome,
+               const busbar_json_v1 *json, const busbar_source_v1 *source,
+               const busbar_storage_v1 *storage, busbar_outcome *outcome,
                busbar_outcome_fn on_outcome)
 {
     (void)host;
@@ -27,5 +30,6 @@ void abi_types(const busbar_host *host, busbar_call *call, const busbar_batch *b
     (void)handler_ops;
     (void)json;
     (void)source;
+    (void)storage;
     on_outcome(outcome, NULL);
 }

@@ -5,6 +5,7 @@
 #include <busbar/json.h>
 #include <busbar/plugin.h>
 #include <busbar/source.h>
+#include <busbar/storage.h>
 
 #define SIZE(type) #type, NULL, sizeof(type), 0
 #define AT(type, member) #type, #member, offsetof(type, member), sizeof(((type *)NULL)->member)
@@ -105,6 +106,7 @@ const layout_entry layout_measured[] = {
     {AT(busbar_handler, summary)},
     {AT(busbar_handler, config_schema)},
     {AT(busbar_handler, ops)},
+    {AT(busbar_handler, storage)},
     {SIZE(busbar_plugin_descriptor)},
     {AT(busbar_plugin_descriptor, magic)},
     {AT(busbar_plugin_descriptor, struct_size)},
@@ -127,6 +129,26 @@ const layout_entry layout_measured[] = {
     {AT(busbar_source_v1, struct_size)},
     {AT(busbar_source_v1, reserved)},
     {AT(busbar_source_v1, event_name)},
+    {SIZE(busbar_binding)},
+    {AT(busbar_binding, struct_size)},
+    {AT(busbar_binding, reserved)},
+    {AT(busbar_binding, event)},
+    {AT(busbar_binding, handler)},
+    {AT(busbar_binding, topic)},
+    {AT(busbar_binding, group)},
+    {AT(busbar_binding, contract)},
+    {AT(busbar_binding, process)},
+    {SIZE(busbar_position)},
+    {AT(busbar_position, struct_size)},
+    {AT(busbar_position, reserved)},
+    {AT(busbar_position, assignment)},
+    {AT(busbar_position, finished_from)},
+    {AT(busbar_position, finished_below)},
+    {SIZE(busbar_storage_v1)},
+    {AT(busbar_storage_v1, struct_size)},
+    {AT(busbar_storage_v1, reserved)},
+    {AT(busbar_storage_v1, binding)},
+    {AT(busbar_storage_v1, position)},
     {SIZE(busbar_outcome)},
     {AT(busbar_outcome, struct_size)},
     {AT(busbar_outcome, status)},

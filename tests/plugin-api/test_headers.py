@@ -39,6 +39,8 @@ SOURCES = {
               "int answer(const busbar_json_v1 *json) { return json->view == NULL; }",
     "source.h": "int answer(const busbar_source_v1 *source); "
                 "int answer(const busbar_source_v1 *source) { return source->event_name == NULL; }",
+    "storage.h": "int answer(const busbar_storage_v1 *s); "
+                 "int answer(const busbar_storage_v1 *s) { return s->position == NULL; }",
     "client.h": "int answer(const busbar_outcome *o); int answer(const busbar_outcome *o) { return o->status; }",
 }
 

@@ -348,6 +348,19 @@ typedef struct busbar_handler {
     const char *summary;        /* one line, or NULL */
     busbar_bytes config_schema; /* JSON Schema of its configuration; empty: anything goes */
     const busbar_handler_ops *ops;
+
+    /** @brief Since 1.1. Says what the store needs for one event type, or makes it; NULL: there is
+     * nothing to make. Never drops anything and never changes what is there. [main]
+     *  @param config as for `open`
+     *  @param request JSON: {"action": "plan" or "apply", "event": full name, "now": seconds since
+     * 1970, "foreign_keys": true or false, "contract": the event type's JSON Schema}
+     *  @param ret_reply JSON in memory of `alloc`: {"objects": [{"kind", "name", "state":
+     * "missing", "present", "differs" or "made", "statement", "differences": [text]}]};
+     * docs/storage.md
+     *  @return PASS; RETRY: the store is not reachable; REJECT: the store refused; FATAL: the
+     * configuration or the contract's annotation cannot work */
+    int32_t (*storage)(busbar_call *call, busbar_bytes config, busbar_bytes request,
+                       busbar_bytes *ret_reply);
 } busbar_handler;
 
 /** @brief The one exported object. The first four members never move: they protect the rest. */

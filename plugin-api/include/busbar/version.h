@@ -9,8 +9,9 @@
 
 /* A host loads a plugin when the major versions are equal and the plugin's minor version is not
  * newer than its own.
- * 1.0  first version
- * 1.1  extension busbar.source/1 (source.h) */
+ *  1.0  first version
+ *  1.1  extensions busbar.source/1 (source.h), busbar.storage/1 (storage.h), member `storage` of a
+ * handler */
 #define BUSBAR_ABI_MAJOR 1u
 #define BUSBAR_ABI_MINOR 1u
 

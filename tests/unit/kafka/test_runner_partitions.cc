@@ -39,8 +39,8 @@ TEST_F(Partitions, OnlyFrontiersThatMovedAreCommitted)
     bb_partitions_assign(partitions, 3);
     EXPECT_EQ(2u, bb_partitions_assigned(partitions));
     EXPECT_EQ(Offsets{}, to_commit());
-    gint64 first = bb_partitions_read(partitions, 0, 10),
-           third = bb_partitions_read(partitions, 3, 7);
+    gint64 first = bb_partitions_read(partitions, 0, 10, nullptr),
+           third = bb_partitions_read(partitions, 3, 7, nullptr);
     EXPECT_TRUE(bb_partitions_finish(partitions, 3, third, 7));
     EXPECT_EQ((Offsets{{3, 8}}), to_commit());
     EXPECT_EQ(Offsets{}, to_commit());
@@ -52,22 +52,22 @@ TEST_F(Partitions, OnlyFrontiersThatMovedAreCommitted)
 
 TEST_F(Partitions, WhatIsNotAssignedIsNotRead)
 {
-    EXPECT_EQ(-1, bb_partitions_read(partitions, 0, 1));
+    EXPECT_EQ(-1, bb_partitions_read(partitions, 0, 1, nullptr));
     EXPECT_FALSE(bb_partitions_finish(partitions, 0, 1, 1));
     EXPECT_EQ(nullptr, bb_partitions_get(partitions, -1));
     bb_partitions_assign(partitions, 1);
-    EXPECT_EQ(-1, bb_partitions_read(partitions, 0, 1));
-    EXPECT_EQ(-1, bb_partitions_read(partitions, 2, 1));
+    EXPECT_EQ(-1, bb_partitions_read(partitions, 0, 1, nullptr));
+    EXPECT_EQ(-1, bb_partitions_read(partitions, 2, 1, nullptr));
 }
 
 TEST_F(Partitions, CompletionsOfAnEarlierAssignmentAreDiscarded)
 {
     bb_partitions_assign(partitions, 0);
-    gint64 old = bb_partitions_read(partitions, 0, 5);
+    gint64 old = bb_partitions_read(partitions, 0, 5, nullptr);
     bb_partitions_revoke(partitions, 0);
     EXPECT_FALSE(bb_partitions_finish(partitions, 0, old, 5));
     bb_partitions_assign(partitions, 0);
-    gint64 epoch = bb_partitions_read(partitions, 0, 5);
+    gint64 epoch = bb_partitions_read(partitions, 0, 5, nullptr);
     EXPECT_GT(epoch, old);
     EXPECT_FALSE(bb_partitions_finish(partitions, 0, old, 5));
     EXPECT_EQ(Offsets{}, to_commit());
@@ -78,11 +78,11 @@ TEST_F(Partitions, CompletionsOfAnEarlierAssignmentAreDiscarded)
 TEST_F(Partitions, AfterAJumpBackNothingIsCommittedBeforeTheOlderRecordsAreFinished)
 {
     bb_partitions_assign(partitions, 0);
-    gint64 old = bb_partitions_read(partitions, 0, 5);
-    EXPECT_EQ(old, bb_partitions_read(partitions, 0, 6));
-    EXPECT_EQ(old, bb_partitions_read(partitions, 0, 7));
+    gint64 old = bb_partitions_read(partitions, 0, 5, nullptr);
+    EXPECT_EQ(old, bb_partitions_read(partitions, 0, 6, nullptr));
+    EXPECT_EQ(old, bb_partitions_read(partitions, 0, 7, nullptr));
     EXPECT_TRUE(bb_partitions_finish(partitions, 0, old, 7));
-    gint64 fresh = bb_partitions_read(partitions, 0, 7);
+    gint64 fresh = bb_partitions_read(partitions, 0, 7, nullptr);
     EXPECT_GT(fresh, old);
     EXPECT_TRUE(bb_partitions_finish(partitions, 0, fresh, 7));
     EXPECT_EQ(Offsets{}, to_commit()) << "5 and 6 are not finished";

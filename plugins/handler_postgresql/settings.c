@@ -1,0 +1,129 @@
+/* Reading the handler's configuration. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "annotation.h"
+
+static const char *text_of(const json_t *object, const char *name, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : otherwise;
+}
+
+static int64_t number_of(const json_t *object, const char *name, int64_t otherwise)
+{
+    const json_t *number = json_object_get(object, name);
+    return json_is_integer(number) ? json_integer_value(number) : otherwise;
+}
+
+static void read_general(pg_settings *settings)
+{
+    const json_t *tree = settings->tree;
+    settings->connection = json_object_get(tree, "connection");
+    settings->schema = text_of(tree, "schema", "public");
+    settings->offsets_table = text_of(tree, "offsets_table", "busbar_offsets");
+    settings->exactly_once = !json_is_false(json_object_get(tree, "exactly_once"));
+    settings->statement_timeout_ms = number_of(tree, "statement_timeout_ms", 60000);
+    settings->lock_timeout_ms = number_of(tree, "lock_timeout_ms", 30000);
+    settings->idle_transaction_timeout_ms = number_of(tree, "idle_transaction_timeout_ms", 60000);
+    settings->takeover_ms = number_of(tree, "takeover_ms", 10000);
+    settings->months_ahead = number_of(tree, "months_ahead", 3);
+    settings->months_back = number_of(tree, "months_back", 1);
+}
+
+/* The value of `name` that counts: of the event's own entry, the handler, the annotation. */
+static json_t *choose(const pg_settings *settings, const char *event, const char *name,
+                      const char *annotated)
+{
+    const json_t *events = json_object_get(settings->tree, "events");
+    json_t *value = json_object_get(json_object_get(events, event), name);
+    if (!value)
+        value = json_object_get(settings->tree, name);
+    return value ? value : json_object_get(settings->annotation, annotated);
+}
+
+/* "{domain}_{event}" of "customer.user_event". */
+static char *expand_table(const char *form, const char *event)
+{
+    char text[512];
+    size_t size = 0;
+    size_t domain = strcspn(event, ".");
+    const char *name = event[domain] ? event + domain + 1 : event;
+    while (*form && size + 1 < sizeof(text)) {
+        const char *part = form;
+        size_t part_size = 1;
+        if (strncmp(form, "{domain}", 8) == 0) {
+            part = event;
+            part_size = domain;
+            form += 8;
+        } else if (strncmp(form, "{event}", 7) == 0) {
+            part = name;
+            part_size = strlen(name);
+            form += 7;
+        } else {
+            form++;
+        }
+        if (size + part_size >= sizeof(text))
+            break;
+        memcpy(text + size, part, part_size);
+        size += part_size;
+    }
+    text[size] = '\0';
+    return strdup(text);
+}
+
+static int mode_of(const char *text)
+{
+    return strcmp(text, "upsert") == 0   ? PG_UPSERT
+           : strcmp(text, "append") == 0 ? PG_APPEND
+                                         : PG_INSERT;
+}
+
+static const char *read_table(pg_settings *settings, const char *event)
+{
+    const char *table = json_string_value(choose(settings, event, "table", "table"));
+    settings->table = expand_table(table ? table : "{domain}_{event}", event);
+    settings->key = choose(settings, event, "key", "primary_key");
+    settings->columns = choose(settings, event, "columns", "");
+    if (!settings->key)
+        settings->key = pg_annotation_default_key(settings->contract, settings->tree);
+    if (settings->key && json_array_size(settings->key) == 0)
+        settings->key = NULL;
+    const char *mode = json_string_value(choose(settings, event, "mode", "mode"));
+    settings->mode = mode ? mode_of(mode) : settings->key ? PG_INSERT : PG_APPEND;
+    if (settings->mode == PG_UPSERT && !settings->key)
+        return "mode upsert needs `key`: the columns by which a row is known";
+    return settings->table ? NULL : "out of memory";
+}
+
+const char *pg_settings_read(pg_settings *settings, const char *config, size_t config_size,
+                             const char *event, size_t event_size, const char *contract,
+                             size_t contract_size)
+{
+    json_error_t error;
+    *settings = (pg_settings){.tree = json_loadb(config, config_size, 0, &error)};
+    if (!settings->tree)
+        return "its configuration is not JSON";
+    settings->contract = json_loadb(contract, contract_size, 0, &error);
+    settings->annotation =
+        json_object_get(json_object_get(settings->contract, "x-busbar-storage"), "postgresql");
+    const char *problem = pg_annotation_check(settings->annotation);
+    if (problem)
+        return problem;
+    read_general(settings);
+    char *name = strndup(event, event_size);
+    problem = name ? read_table(settings, name) : "out of memory";
+    free(name);
+    return problem;
+}
+
+void pg_settings_clear(pg_settings *settings)
+{
+    free(settings->table);
+    json_decref(settings->tree);
+    json_decref(settings->contract);
+    *settings = (pg_settings){0};
+}

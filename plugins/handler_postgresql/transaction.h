@@ -1,0 +1,33 @@
+/* The connection of a lane and the one transaction that is open on it. */
+#ifndef PG_TRANSACTION_H
+#define PG_TRANSACTION_H
+
+#include "mapping.h"
+#include "places.h"
+#include "rows.h"
+
+typedef struct pg_transaction {
+    const pg_settings *settings;
+    const pg_members *members;
+    const char *name;
+    pg_connection connection;
+    pg_mapping mapping; /* of the table when the connection was made */
+    bool open;
+    size_t accepted; /* rows in it */
+} pg_transaction;
+
+/* Is told about rows that the server refuses; `fault->column` may be empty. */
+typedef void (*pg_refused)(void *user, const pg_row *row, const pg_fault *fault);
+
+/* Connects where there is no connection. */
+bool pg_transaction_connect(pg_transaction *transaction, pg_fault *fault);
+/* Puts the rows in, all but those that the server refuses. Opens the transaction where it is not.
+ * False after a fault that is not the rows': the transaction is to be given up. */
+bool pg_transaction_insert(pg_transaction *transaction, const pg_rows *rows, pg_refused refused,
+                           void *user, pg_fault *fault);
+bool pg_transaction_commit(pg_transaction *transaction, pg_fault *fault);
+/* Ends it without a trace; closes the connection when `anew`. */
+void pg_transaction_give_up(pg_transaction *transaction, bool anew);
+void pg_transaction_close(pg_transaction *transaction);
+
+#endif
