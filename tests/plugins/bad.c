@@ -188,7 +188,7 @@ extern const busbar_event_type *const events[];
 extern const busbar_handler *const handlers[];
 
 const busbar_handler_ops handler_ops = {HANDLER_OPS_SIZE, 0, OPEN, HANDLE, NULL, NULL};
-const busbar_handler handler = {HANDLER_SIZE, 0, "handler", NULL, SCHEMA, HANDLER_OPS};
+const busbar_handler handler = {HANDLER_SIZE, 0, "handler", NULL, SCHEMA, HANDLER_OPS, NULL};
 const busbar_event_ops event_ops = {OPS_SIZE, 0, NULL, NULL, NULL};
 const busbar_event_type event = {EVENT_SIZE, 0,        EVENT_NAME, NULL, TOPIC,
                                  NULL,       CONTRACT, &event_ops, NULL, NULL};
