@@ -133,8 +133,8 @@ static void refuse(handling *at, uint32_t index, const char *column, const char 
     at->verdicts[index] = BUSBAR_REJECT;
     at->call->host->record_metric(at->call, at->self->metric_refused, 1);
     char text[700];
-    int size = snprintf(text, sizeof(text), "table %s%s%s: %s", at->self->settings.table,
-                        named ? ", column " : "", named ? column : "", reason);
+    int size = snprintf(text, sizeof(text), "%s%s%stable %s: %s", named ? "column " : "",
+                        named ? column : "", named ? " of " : "", at->self->settings.table, reason);
     size_t length = size < 0 ? 0 : (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1;
     (void)at->call->host->fail(at->call, index, BUSBAR_REJECT, BUSBAR_SCOPE_RECORD,
                                busbar_text(pointer), (busbar_bytes){text, length});
