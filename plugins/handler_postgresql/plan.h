@@ -34,6 +34,9 @@ void pg_plan_clear(pg_plan *plan);
 /* The column of the range partitions; NULL: there are none. */
 const char *pg_plan_partitioned_by(const pg_plan *plan);
 
+/* Whether the table is part of it: not where the configuration maps columns. */
+bool pg_plan_makes_table(const pg_plan *plan);
+
 /* plan_compare.c: sets the states. False after a fault. */
 bool pg_plan_compare(pg_plan *plan, pg_connection *connection, pg_fault *fault);
 void pg_plan_note(pg_plan *plan, pg_object *object, const char *format, ...)

@@ -204,19 +204,25 @@ static bool compare_offsets(pg_plan *plan, pg_object *object, pg_connection *con
     return true;
 }
 
-/* The first object is the table, the last, if it is a table, the one of the offsets. */
-bool pg_plan_compare(pg_plan *plan, pg_connection *connection, pg_fault *fault)
+/* The first object is the table. */
+static bool compare_table_and_parts(pg_plan *plan, pg_connection *connection, pg_fault *fault)
 {
     pg_catalog found;
-    pg_object *table = plan->list, *last = &plan->list[plan->count - 1];
+    pg_object *table = plan->list;
     if (!pg_catalog_read(&found, connection, plan->settings->schema, plan->settings->table, fault))
         return false;
     table->state = "missing";
     bool good = !found.exists || compare_table(plan, table, &found, connection, fault);
     pg_catalog_clear(&found);
-    good = good && compare_kind(plan, "partition", partitions_sql, connection, fault) &&
+    return good && compare_kind(plan, "partition", partitions_sql, connection, fault) &&
            compare_kind(plan, "index", indexes_sql, connection, fault);
-    if (good && last != table && strcmp(last->kind, "table") == 0)
-        good = compare_offsets(plan, last, connection, fault);
-    return good;
+}
+
+/* The table of the offsets is the last object. */
+bool pg_plan_compare(pg_plan *plan, pg_connection *connection, pg_fault *fault)
+{
+    if (pg_plan_makes_table(plan) && !compare_table_and_parts(plan, connection, fault))
+        return false;
+    return !plan->settings->exactly_once ||
+           compare_offsets(plan, &plan->list[plan->count - 1], connection, fault);
 }

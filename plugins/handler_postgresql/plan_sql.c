@@ -280,7 +280,13 @@ static void write_offsets(pg_plan *plan)
     set_statement(plan, object, &sql);
 }
 
-void pg_plan_write(pg_plan *plan)
+/* A table whose columns the configuration names is its owner's business. */
+bool pg_plan_makes_table(const pg_plan *plan)
+{
+    return plan->settings->columns == NULL;
+}
+
+static void write_table_and_parts(pg_plan *plan)
 {
     size_t i;
     json_t *index;
@@ -288,6 +294,12 @@ void pg_plan_write(pg_plan *plan)
     write_partitions(plan);
     json_array_foreach(json_object_get(plan->settings->annotation, "indexes"), i, index)
         write_index(plan, index);
+}
+
+void pg_plan_write(pg_plan *plan)
+{
+    if (pg_plan_makes_table(plan))
+        write_table_and_parts(plan);
     if (plan->settings->exactly_once)
         write_offsets(plan);
     plan->failed = plan->failed || plan->shape.failed;
