@@ -39,7 +39,7 @@ static bool add_text(pg_cell *cell, busbar_bytes text)
     if (cell->modifier > head && text.size > (size_t)(cell->modifier - head)) {
         size_t limit = (size_t)(cell->modifier - head), found = count_characters(text);
         if (found > limit)
-            return pg_refuse(cell, "at most %zu characters fit, found %zu", limit, found);
+            return pg_refuse(cell, "%zu characters where at most %zu fit", found, limit);
     }
     pg_buffer_add_int32(cell->out, (int32_t)text.size);
     pg_buffer_add(cell->out, text.data, text.size);
