@@ -30,6 +30,7 @@ typedef struct bb_call {
     uint32_t statement_count;
     busbar_event *const *events; /* the batch, for log lines; may be NULL */
     bb_item *const *items;       /* the records behind `events`; NULL where there are none */
+    gint64 lost_before;          /* records of assignments before this one were given up */
     bb_emitter *emitter;         /* NULL: emit is refused */
     bb_metrics *metrics;         /* NULL: metrics are not kept */
     bb_parser *checker;          /* for `set_json`; NULL outside of enrich */

@@ -202,6 +202,8 @@ void bb_lane_forget(bb_lane *lane, gint64 epoch)
 {
     bb_batch_queue kept = {NULL, NULL, 0};
     bb_batch *batch;
+    for (guint i = 0; i < lane->sinks->len; i++)
+        bb_sink_set_lost(g_ptr_array_index(lane->sinks, i), epoch);
     while ((batch = bb_batch_queue_pop(&lane->incoming))) {
         if (batch->epoch < epoch)
             bb_batch_release(batch);

@@ -96,6 +96,11 @@ void bb_sink_free(bb_sink *sink)
     g_free(sink);
 }
 
+void bb_sink_set_lost(bb_sink *sink, gint64 epoch)
+{
+    sink->call.lost_before = epoch;
+}
+
 guint bb_sink_limit(const bb_sink *sink)
 {
     return sink->limit;

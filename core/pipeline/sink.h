@@ -24,6 +24,9 @@ bb_sink *bb_sink_new_handler(const bb_event_type *type, const bb_handler_binding
 /* Not before bb_sink_close. */
 void bb_sink_free(bb_sink *sink);
 
+/* Assignments before `epoch` are lost: handlers that ask are told. */
+void bb_sink_set_lost(bb_sink *sink, gint64 epoch);
+
 guint bb_sink_limit(const bb_sink *sink);
 /* Faults of open and flush in a row; the lane counts. */
 guint *bb_sink_faults(bb_sink *sink);

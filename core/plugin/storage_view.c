@@ -56,7 +56,8 @@ static int32_t get_position(busbar_call *call, uint32_t index, busbar_position *
     if (!own->items || index >= own->statement_count)
         return 0;
     const bb_item *item = own->items[index];
-    const busbar_position position = {sizeof(position), 0, item->epoch, item->done_from,
+    const uint32_t lost = item->epoch < own->lost_before ? 1 : 0;
+    const busbar_position position = {sizeof(position), lost, item->epoch, item->done_from,
                                       item->done_below};
     give(ret_position, ret_position->struct_size, &position, sizeof(position));
     return 1;

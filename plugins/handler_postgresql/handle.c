@@ -178,8 +178,8 @@ static pg_place *find_place(handling *at, const busbar_origin *origin)
         pg_fault_set(&at->fault, PG_FAULT_PASSING, "the record's position is not known");
         return NULL;
     }
-    if (position.assignment < place->assignment) {
-        *verdict = BUSBAR_PASS; /* read again under the later assignment */
+    if (position.lost || position.assignment < place->assignment) {
+        *verdict = BUSBAR_PASS; /* it is read again, there or under the later assignment */
         return NULL;
     }
     if ((!place->taken || position.assignment > place->assignment) &&

@@ -140,7 +140,7 @@ const layout_entry layout_measured[] = {
     {AT(busbar_binding, process)},
     {SIZE(busbar_position)},
     {AT(busbar_position, struct_size)},
-    {AT(busbar_position, reserved)},
+    {AT(busbar_position, lost)},
     {AT(busbar_position, assignment)},
     {AT(busbar_position, finished_from)},
     {AT(busbar_position, finished_below)},

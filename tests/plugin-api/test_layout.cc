@@ -139,7 +139,7 @@ static const layout_entry expected[] = {
     {"busbar_binding", "process", 88, 16},
     {"busbar_position", nullptr, 32, 0},
     {"busbar_position", "struct_size", 0, 4},
-    {"busbar_position", "reserved", 4, 4},
+    {"busbar_position", "lost", 4, 4},
     {"busbar_position", "assignment", 8, 8},
     {"busbar_position", "finished_from", 16, 8},
     {"busbar_position", "finished_below", 24, 8},

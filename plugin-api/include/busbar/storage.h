@@ -31,7 +31,8 @@ typedef struct busbar_binding {
 /** @brief Where a record stands in its partition. */
 typedef struct busbar_position {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t lost;          /* not 0: the worker has lost the partition. Another worker reads the
+                               record again, so what is answered for it has no effect */
     int64_t assignment;     /* number of the partition's assignment; it grows within the process */
     int64_t finished_from;  /* every record of the partition from here ... */
     int64_t finished_below; /* ... and below here was finished when this one was read: stored,
