@@ -215,6 +215,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     consumer->said_ms = consumer->retry_said_ms = -SAY_AGAIN_MS;
     bb_monitor_init(&consumer->monitor);
     consumer->partitions = bb_partitions_new(type->topic);
+    consumer->gauges = g_ptr_array_new();
     consumer->cut = g_array_new(FALSE, FALSE, sizeof(gint32));
     consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
     bb_suspects *suspects = bb_suspects_used();
@@ -497,6 +498,7 @@ void bb_consumer_free(bb_consumer *consumer)
     g_clear_error(&consumer->error);
     g_clear_pointer(&consumer->pictured, g_array_unref);
     g_array_unref(consumer->cut);
+    g_ptr_array_unref(consumer->gauges);
     g_free(consumer->read);
     g_free(consumer->open);
     g_free(consumer);

@@ -175,6 +175,16 @@ void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
         hand_over(consumer, lane);
 }
 
+/* Of one record a round: enough to tell the lag in seconds. */
+static void note_time(bb_consumer *consumer, const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t kind;
+    bb_partition *state =
+        message->err ? NULL : bb_partitions_get(consumer->partitions, message->partition);
+    if (state)
+        state->read_ms = MAX(rd_kafka_message_timestamp(message, &kind), 0);
+}
+
 gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
 {
     guint room = consumer->type->settings->in_flight_records;
@@ -189,6 +199,7 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
                                                     MIN(room, READ_MAX) - 1);
         count += MAX(more, 0);
     }
+    note_time(consumer, consumer->read[count - 1]);
     for (ssize_t i = 0; i < count; i++) {
         if (i + 1 < count)
             __builtin_prefetch(consumer->read[i + 1]); /* made by another thread */

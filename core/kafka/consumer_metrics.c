@@ -71,6 +71,11 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     consumer->metrics.lag = make(consumer, BUSBAR_GAUGE, "busbar_lag_records", NULL,
                                  "Records between what is final and the end; NaN: not known");
     bb_metric_record(consumer->metrics.lag, NAN);
+    consumer->metrics.lag_seconds =
+        make(consumer, BUSBAR_GAUGE, "busbar_lag_seconds", NULL,
+             "How old what is handled now is, in the partition that is furthest behind; NaN: not "
+             "known");
+    bb_metric_record(consumer->metrics.lag_seconds, NAN);
     consumer->metrics.pauses = make(consumer, BUSBAR_COUNTER, "busbar_pauses_total", NULL,
                                     "Times that reading stopped at the bound of records in flight");
     consumer->metrics.out_of_range =
@@ -78,4 +83,42 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
              "Partitions whose committed offset was out of range and that went on elsewhere");
     make_commits(consumer);
     make_rebalances(consumer);
+}
+
+/* Makes the gauges of partitions up to `partition`. */
+static void make_gauges(bb_consumer *consumer, gint32 partition)
+{
+    for (guint i = consumer->gauges->len / 2; i <= (guint)partition; i++) {
+        g_autofree char *more = g_strdup_printf(",partition=\"%u\"", i);
+        g_ptr_array_add(consumer->gauges,
+                        make(consumer, BUSBAR_GAUGE, "busbar_partition_frontier", more,
+                             "Every record before this offset that was read is final; NaN: none "
+                             "is, or the partition is not assigned"));
+        g_ptr_array_add(consumer->gauges,
+                        make(consumer, BUSBAR_GAUGE, "busbar_partition_lag_records", more,
+                             "Records between what is final and the end of a partition; NaN: not "
+                             "known, or not assigned"));
+    }
+}
+
+static double known(gint64 number)
+{
+    return number < 0 ? NAN : (double)number;
+}
+
+void bb_consumer_show_partitions(bb_consumer *consumer, const GArray *states)
+{
+    if (!consumer->context->metrics)
+        return;
+    guint shown = 0; /* partitions come in the order of their numbers */
+    for (guint i = 0; i < states->len; i++) {
+        const bb_partition_status *state = &g_array_index(states, bb_partition_status, i);
+        make_gauges(consumer, state->partition);
+        for (; shown < (guint)state->partition * 2; shown++)
+            bb_metric_record(g_ptr_array_index(consumer->gauges, shown), NAN);
+        bb_metric_record(g_ptr_array_index(consumer->gauges, shown++), known(state->frontier));
+        bb_metric_record(g_ptr_array_index(consumer->gauges, shown++), known(state->lag));
+    }
+    for (; shown < consumer->gauges->len; shown++)
+        bb_metric_record(g_ptr_array_index(consumer->gauges, shown), NAN);
 }

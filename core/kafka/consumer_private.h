@@ -55,10 +55,11 @@ struct bb_consumer {
     GArray *pictured; /* bb_partition_status, for those who watch; NULL: none yet */
     gboolean assignment_pictured;
 
+    GPtrArray *gauges; /* bb_metric *: frontier and lag of each partition that was ever assigned */
     struct {
         bb_metric *consumed, *released, *handled, *dropped, *dead_lettered;
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
-        bb_metric *in_flight, *oldest, *lag, *pauses, *out_of_range;
+        bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
         bb_metric *commits[2];    /* ok, failed */
         bb_metric *rebalances[4]; /* by bb_rebalance_kind */
     } metrics;
@@ -79,6 +80,8 @@ gboolean bb_consumer_may_say(bb_consumer *consumer);
 
 /* consumer_metrics.c */
 void bb_consumer_make_metrics(bb_consumer *consumer);
+/* The gauges of single partitions, from a picture (bb_partition_status). */
+void bb_consumer_show_partitions(bb_consumer *consumer, const GArray *states);
 
 /* consumer_status.c */
 /* Takes the picture of the partitions that others read. [consumer's thread] */

@@ -2,6 +2,8 @@
 #include "kafka/consumer_private.h"
 #include "kafka/run_status.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 
 const char *bb_run_state_name(bb_run_state state)
@@ -15,6 +17,7 @@ typedef struct picture {
     bb_consumer *consumer;
     GArray *states;
     gint64 now_ms;
+    gint64 wall_ms;
 } picture;
 
 static const bb_partition_status *find(const GArray *states, gint32 partition)
@@ -32,6 +35,19 @@ static gint64 seen_since(const picture *taken, gint32 partition, gint64 oldest)
 {
     const bb_partition_status *before = find(taken->consumer->pictured, partition);
     return before && before->oldest == oldest ? before->oldest_seen_ms : taken->now_ms;
+}
+
+/* Behind the end, what was read lately tells; at the end, what is still in flight does. */
+static double lag_seconds(const picture *taken, const bb_partition *state,
+                          const bb_partition_status *status)
+{
+    if (status->lag == 0)
+        return 0;
+    if (status->lag > 0 && status->position >= status->end && status->oldest >= 0)
+        return (double)(taken->now_ms - status->oldest_seen_ms) / 1000;
+    return status->lag > 0 && state->read_ms > 0
+               ? (double)MAX(taken->wall_ms - state->read_ms, 0) / 1000
+               : -1;
 }
 
 static void take_partition(gint32 partition, bb_partition *state, void *user)
@@ -54,7 +70,19 @@ static void take_partition(gint32 partition, bb_partition *state, void *user)
     if (status.end >= 0 && done >= 0)
         status.lag = MAX(status.end - done, 0);
     status.oldest_seen_ms = seen_since(taken, partition, status.oldest);
+    status.lag_seconds = lag_seconds(taken, state, &status);
     g_array_append_val(taken->states, status);
+}
+
+/* The largest; below 0 while one is not known, or there is none. */
+static double longest_lag(const GArray *states)
+{
+    double longest = states && states->len ? 0 : -1;
+    for (guint i = 0; states && i < states->len && longest >= 0; i++) {
+        double one = g_array_index(states, bb_partition_status, i).lag_seconds;
+        longest = one < 0 ? one : MAX(longest, one);
+    }
+    return longest;
 }
 
 static double oldest_seconds(const GArray *states, gint64 now_ms)
@@ -71,9 +99,12 @@ static double oldest_seconds(const GArray *states, gint64 now_ms)
 void bb_consumer_take_picture(bb_consumer *consumer)
 {
     picture taken = {consumer, g_array_new(FALSE, FALSE, sizeof(bb_partition_status)),
-                     bb_clock_monotonic_ms()};
+                     bb_clock_monotonic_ms(), bb_clock_wall_us() / 1000};
     bb_partitions_each(consumer->partitions, take_partition, &taken);
     bb_metric_record(consumer->metrics.oldest, oldest_seconds(taken.states, taken.now_ms));
+    double lag = longest_lag(taken.states);
+    bb_metric_record(consumer->metrics.lag_seconds, lag < 0 ? NAN : lag);
+    bb_consumer_show_partitions(consumer, taken.states);
     bb_monitor_lock(&consumer->monitor);
     GArray *before = consumer->pictured;
     consumer->pictured = taken.states;
@@ -102,6 +133,7 @@ void bb_consumer_read_status(bb_consumer *consumer, bb_run_status *ret_status)
                             .counts = consumer->counts,
                             .error = g_strdup(consumer->error ? consumer->error->message : NULL),
                             .oldest_seconds = oldest_seconds(states, bb_clock_monotonic_ms()),
+                            .lag_seconds = longest_lag(states),
                             .partitions = g_array_new(FALSE, FALSE, sizeof(bb_partition_status))};
     if (states && states->len)
         g_array_append_vals(status.partitions, states->data, states->len);

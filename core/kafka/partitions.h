@@ -14,6 +14,7 @@ typedef struct bb_partition {
     guint64 older;       /* records in flight of earlier epochs of the assignment */
     gint64 committed;    /* what was sent to be committed last; -1: nothing */
     gint64 position;     /* behind the last record that was read or the last end that was met; -1 */
+    gint64 read_ms;      /* timestamp of a record that was read lately; 0: none yet */
     gint64 low, end;     /* found at the start, with `once`; -1: not yet */
     gboolean past_end;   /* everything before `end` has been read */
 } bb_partition;

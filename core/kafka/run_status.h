@@ -15,11 +15,12 @@ typedef enum {
 /* -1 where a number is not known. */
 typedef struct bb_partition_status {
     gint32 partition;
-    gint64 frontier;  /* every record before it that was read is final */
-    gint64 committed; /* the frontier that was sent to be committed last */
-    gint64 position;  /* behind the last record that was read */
-    gint64 end;       /* of the partition, as the client heard last */
-    gint64 lag;       /* records between what is final and the end */
+    gint64 frontier;    /* every record before it that was read is final */
+    gint64 committed;   /* the frontier that was sent to be committed last */
+    gint64 position;    /* behind the last record that was read */
+    gint64 end;         /* of the partition, as the client heard last */
+    gint64 lag;         /* records between what is final and the end */
+    double lag_seconds; /* how old what is read now is; 0 without lag, below 0: not known */
     gint64 in_flight;
     gint64 oldest;         /* offset of the oldest record in flight */
     gint64 oldest_seen_ms; /* monotonic: since when it is the oldest */
@@ -30,6 +31,7 @@ typedef struct bb_run_status {
     bb_run_counts counts;
     char *error;           /* of BB_RUN_FAILED, else NULL */
     double oldest_seconds; /* the oldest record in flight has been that for so long; 0: none is */
+    double lag_seconds;    /* the largest of its partitions; below 0: not known */
     GArray *partitions;    /* bb_partition_status, of the last half second or so */
 } bb_run_status;
 

@@ -154,8 +154,12 @@ class Admin(unittest.TestCase):
         self.assertEqual(verdicts, {"handled": 40, "dropped": 0, "dead_lettered": 2})
         self.assertEqual(self.value(values, "busbar_records_consumed_total"), 42)
         self.assertEqual(self.value(values, "busbar_records_released_total"), 0)
-        for name in ("busbar_in_flight", "busbar_lag_records", "busbar_oldest_in_flight_seconds"):
+        for name in ("busbar_in_flight", "busbar_lag_records", "busbar_lag_seconds", "busbar_oldest_in_flight_seconds"):
             self.assertEqual(self.value(values, name), 0, name)
+        frontiers = [self.value(values, "busbar_partition_frontier", partition=str(i)) for i in range(PARTITIONS)]
+        self.assertEqual(sum(offset for offset in frontiers if offset == offset), 42)  # NaN: nothing was read there
+        self.assertEqual([self.value(values, "busbar_partition_lag_records", partition=str(i)) for i in range(PARTITIONS)],
+                         [0] * PARTITIONS)
         self.assertGreaterEqual(self.value(values, "busbar_rebalances_total", kind="assigned"), 1)
         self.assertGreaterEqual(self.value(values, "busbar_flush_seconds_count", handler="archive"), 1)
         kit.wait_for(lambda: self.value(self.metrics()[1], "busbar_commits_total", result="ok") >= 1)
@@ -191,6 +195,8 @@ class Admin(unittest.TestCase):
         self.assertGreater(retries["sink"] + retries["flush"], 0, retries)
         self.assertEqual(self.value(values, "busbar_in_flight"), 10)
         self.assertEqual(self.value(values, "busbar_lag_records"), 10)
+        self.assertGreater(self.value(values, "busbar_lag_seconds"), 0)
+        self.assertGreater(self.status()["events"][0]["lag_seconds"], 0)
         self.assertEqual(sum(p["in_flight"] for p in self.status()["events"][0]["partitions"]), 10)
         self.assertEqual(self.ask("/ready")[0], 200)  # waiting for a store is work
         os.rmdir(wall)
