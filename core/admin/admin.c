@@ -2,7 +2,9 @@
 #include "admin/admin.h"
 
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "admin/listen.h"
@@ -124,9 +126,10 @@ static void on_library_log(void *user, const char *format, va_list arguments)
     bb_log_debug("admin: %s", g_strchomp(text));
 }
 
-static struct MHD_Daemon *start(bb_admin *admin)
+static struct MHD_Daemon *start(bb_admin *admin, gboolean polled)
 {
-    unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ERROR_LOG;
+    unsigned int flags = MHD_USE_ERROR_LOG;
+    flags |= polled ? MHD_USE_EPOLL : MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
     if (admin->listener.ipv6)
         flags |= MHD_USE_IPv6;
     return MHD_start_daemon(
@@ -137,7 +140,8 @@ static struct MHD_Daemon *start(bb_admin *admin)
         MHD_OPTION_END);
 }
 
-bb_admin *bb_admin_new(const char *listen, const bb_admin_source *source, GError **error)
+static bb_admin *make(const char *listen, const bb_admin_source *source, gboolean polled,
+                      GError **error)
 {
     g_autoptr(bb_admin) admin = g_new0(bb_admin, 1);
     admin->source = *source;
@@ -148,7 +152,7 @@ bb_admin *bb_admin_new(const char *listen, const bb_admin_source *source, GError
         bb_log_warning("the admin port %s can be reached from other machines and asks nobody who "
                        "they are",
                        admin->listener.address);
-    admin->daemon = start(admin);
+    admin->daemon = start(admin, polled);
     if (!admin->daemon) {
         g_set_error(error, BB_ERROR, BB_ERROR_IO, "the admin port %s could not be served",
                     admin->listener.address);
@@ -156,6 +160,57 @@ bb_admin *bb_admin_new(const char *listen, const bb_admin_source *source, GError
     }
     bb_log_info("admin port: http://%s (/metrics /live /ready /status)", admin->listener.address);
     return g_steal_pointer(&admin);
+}
+
+bb_admin *bb_admin_new(const char *listen, const bb_admin_source *source, GError **error)
+{
+    return make(listen, source, FALSE, error);
+}
+
+bb_admin *bb_admin_new_polled(const char *listen, const bb_admin_source *source, GError **error)
+{
+    return make(listen, source, TRUE, error);
+}
+
+int bb_admin_fd(const bb_admin *admin)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(admin->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
+}
+
+void bb_admin_turn(bb_admin *admin)
+{
+    (void)MHD_run(admin->daemon); /* it says itself what goes wrong */
+}
+
+static gboolean same_place(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return FALSE;
+    if (a->ss_family == AF_INET6)
+        return ((const struct sockaddr_in6 *)(const void *)a)->sin6_port ==
+               ((const struct sockaddr_in6 *)(const void *)b)->sin6_port;
+    return a->ss_family == AF_INET && ((const struct sockaddr_in *)(const void *)a)->sin_port ==
+                                          ((const struct sockaddr_in *)(const void *)b)->sin_port;
+}
+
+/* Connections that are open now would not end for the other side as long as the child has a copy.
+ * All of them have the port of the listening socket at this end. */
+void bb_admin_forget(bb_admin *admin)
+{
+    enum { FDS = 256 };
+    struct sockaddr_storage own, other;
+    socklen_t size = sizeof(own);
+    int epoll_fd = bb_admin_fd(admin);
+    if (getsockname(admin->listener.socket, (struct sockaddr *)&own, &size) != 0)
+        return;
+    for (int fd = 3; fd < FDS; fd++) {
+        size = sizeof(other);
+        if (getsockname(fd, (struct sockaddr *)&other, &size) == 0 && same_place(&own, &other))
+            (void)close(fd);
+    }
+    if (epoll_fd >= 0)
+        (void)close(epoll_fd);
 }
 
 const char *bb_admin_address(const bb_admin *admin)

@@ -15,7 +15,7 @@
 
 typedef struct bb_admin bb_admin;
 
-/* Where the answers come from. All are called on the admin's thread. */
+/* Where the answers come from. All are called on the admin's thread, or in bb_admin_turn. */
 typedef struct bb_admin_source {
     GString *(*metrics)(void *user);
     GString *(*status)(void *user);
@@ -29,6 +29,13 @@ typedef struct bb_admin_source {
  * takes a free one. Logs the address. BB_ERROR_USAGE for a text that is no address, BB_ERROR_IO
  * when it cannot be had. */
 bb_admin *bb_admin_new(const char *listen, const bb_admin_source *source, GError **error);
+/* The same without a thread: it serves inside bb_admin_turn, which is to be called when bb_admin_fd
+ * can be read, and every second or so. */
+bb_admin *bb_admin_new_polled(const char *listen, const bb_admin_source *source, GError **error);
+int bb_admin_fd(const bb_admin *admin);
+void bb_admin_turn(bb_admin *admin);
+/* In a forked child of a process with a polled port: gives up the child's copies of its sockets. */
+void bb_admin_forget(bb_admin *admin);
 /* The address it listens on, as "127.0.0.1:40123". @owns admin */
 const char *bb_admin_address(const bb_admin *admin);
 /* Waits for the call in progress; no callback comes afterwards. */

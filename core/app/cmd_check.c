@@ -3,6 +3,7 @@
 
 #include "app/check_report.h"
 #include "app/command.h"
+#include "app/throwaway.h"
 #include "kafka/client.h"
 #include "kafka/membership.h"
 #include "kafka/topics.h"
@@ -91,14 +92,12 @@ static int check_groups(const bb_session *session, GPtrArray *problems)
     return problems->len ? BB_EXIT_USAGE : BB_EXIT_DONE;
 }
 
-static int run_check(int argc, char **argv)
+static int check(bb_contain *contain, void *user)
 {
     int exit_code = BB_EXIT_USAGE;
     g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
-    if (argc > 1)
-        return bb_app_usage("check", "takes no argument, found `%s`", argv[1]);
-    if (option_timeout < 0)
-        return bb_app_usage("check", "--timeout is %d; it cannot be below 0", option_timeout);
+    (void)contain;
+    (void)user;
     g_autoptr(bb_session) session = bb_session_try(bb_option_config, NULL, problems, &exit_code);
     if (exit_code == BB_EXIT_DONE)
         exit_code = check_groups(session, problems);
@@ -110,6 +109,18 @@ static int run_check(int argc, char **argv)
         return exit_code;
     }
     return report(session);
+}
+
+/* Plugins are loaded in a child: one that dies in that is a finding. */
+static int run_check(int argc, char **argv)
+{
+    int exit_code = BB_EXIT_USAGE;
+    if (argc > 1)
+        return bb_app_usage("check", "takes no argument, found `%s`", argv[1]);
+    if (option_timeout < 0)
+        return bb_app_usage("check", "--timeout is %d; it cannot be below 0", option_timeout);
+    (void)bb_throwaway_run(check, NULL, NULL, &exit_code); /* the same way out for both */
+    return exit_code;
 }
 
 extern const bb_command bb_command_check;

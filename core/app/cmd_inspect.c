@@ -4,6 +4,7 @@
 
 #include "app/command.h"
 #include "app/inspect.h"
+#include "app/throwaway.h"
 
 static gboolean option_json;
 
@@ -147,25 +148,35 @@ static int report(const char *path, GError *error)
     return bb_app_fail(error);
 }
 
-static int run_inspect(int argc, char **argv)
+static int inspect(bb_contain *contain, void *user)
 {
+    const char *name = user;
     GError *error = NULL;
-    if (argc != 2)
-        return bb_app_usage("inspect", "takes one FILE.so, or the name of an installed plugin");
     g_autofree char *path = NULL;
-    if (g_file_test(argv[1], G_FILE_TEST_EXISTS) || g_str_has_suffix(argv[1], ".so"))
-        path = g_strdup(argv[1]);
+    (void)contain;
+    if (g_file_test(name, G_FILE_TEST_EXISTS) || g_str_has_suffix(name, ".so"))
+        path = g_strdup(name);
     else
-        path = bb_plugin_find(argv[1], /* folders= */ NULL, &error);
+        path = bb_plugin_find(name, /* folders= */ NULL, &error);
     const bb_plugin *plugin = path ? bb_plugin_load(path, &error) : NULL;
     json_auto_t *described = plugin ? bb_inspect_plugin(plugin, &error) : NULL;
     if (!described)
-        return report(path ? path : argv[1], error);
+        return report(path ? path : name, error);
     if (option_json)
         print_json(described);
     else
         print_text(described);
     return BB_EXIT_DONE;
+}
+
+/* What a plugin does while it is mapped happens to a child. */
+static int run_inspect(int argc, char **argv)
+{
+    int exit_code = BB_EXIT_USAGE;
+    if (argc != 2)
+        return bb_app_usage("inspect", "takes one FILE.so, or the name of an installed plugin");
+    (void)bb_throwaway_run(inspect, argv[1], NULL, &exit_code); /* the same way out for both */
+    return exit_code;
 }
 
 extern const bb_command bb_command_inspect;

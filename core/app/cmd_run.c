@@ -5,9 +5,12 @@
 
 #include "app/command.h"
 #include "app/run_admin.h"
+#include "app/run_rows.h"
 #include "app/run_view.h"
 #include "app/session.h"
 #include "app/supervisor.h"
+#include "app/throwaway.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -46,8 +49,15 @@ static gboolean add_type(GPtrArray *types, const bb_event_type *type)
     return TRUE;
 }
 
-/* Event types named with --only, or all. */
-static GPtrArray *choose_types(const bb_session *session, int *ret_exit)
+/* TRUE for an event type of another domain than the worker's. */
+static gboolean is_elsewhere(const char *name, const char *domain)
+{
+    gsize length = strlen(domain);
+    return length && (strncmp(name, domain, length) != 0 || name[length] != '.');
+}
+
+/* Event types named with --only, or all; of `domain` alone unless it is "". */
+static GPtrArray *choose_types(const bb_session *session, const char *domain, int *ret_exit)
 {
     g_autoptr(GPtrArray) types = g_ptr_array_new();
     for (guint i = 0; !option_only && i < bb_registry_count(session->registry); i++)
@@ -55,7 +65,9 @@ static GPtrArray *choose_types(const bb_session *session, int *ret_exit)
     for (char **list = option_only; list && *list; list++) {
         g_auto(GStrv) names = g_strsplit(*list, ",", -1);
         for (char **name = names; *name; name++) {
-            const bb_event_type *type = bb_session_event(session, g_strstrip(*name), ret_exit);
+            if (is_elsewhere(g_strstrip(*name), domain))
+                continue;
+            const bb_event_type *type = bb_session_event(session, *name, ret_exit);
             if (!type)
                 return NULL;
             add_type(types, type);
@@ -110,8 +122,17 @@ static void announce(const GPtrArray *types, const bb_settings *settings)
                 types->len == 1 ? "" : "s", settings->bootstrap);
 }
 
-static void wait_for_end(bb_runner *runner, bb_run_view *view, bb_run_admin *admin,
-                         const bb_contain *contain)
+static void count_all(bb_runner *runner, const GPtrArray *types, bb_contain *contain)
+{
+    for (guint i = 0; i < types->len; i++) {
+        const bb_event_type *type = g_ptr_array_index(types, i);
+        bb_run_counts counts = bb_runner_counts(runner, type);
+        bb_contain_count(contain, type->full_name, type->topic, &counts);
+    }
+}
+
+static void wait_for_end(bb_runner *runner, const GPtrArray *types, bb_run_view *view,
+                         bb_run_admin *admin, bb_contain *contain)
 {
     gint taken = 0;
     while (!bb_runner_done(runner)) {
@@ -119,47 +140,50 @@ static void wait_for_end(bb_runner *runner, bb_run_view *view, bb_run_admin *adm
         while (taken < stops)
             take_stop(runner, ++taken);
         bb_run_view_update(view);
+        count_all(runner, types, contain);
         bb_run_admin_beat(admin);
     }
 }
 
-/* The admin port where one is asked for; NULL and no error where none is. */
-static bb_run_admin *open_admin(const bb_session *session, bb_runner *runner,
-                                const GPtrArray *types, GError **error)
+/* A failure while consuming is printed by the supervisor, below the summary. */
+static int fail(bb_contain *contain, GError *error)
 {
-    const char *listen = option_admin ? option_admin : session->settings->admin_listen;
-    return listen ? bb_run_admin_new(listen, runner, types, session->metrics, error) : NULL;
+    int exit_code = bb_error_exit_code(error);
+    g_strlcpy(contain->error, error->message, sizeof(contain->error));
+    g_error_free(error);
+    return exit_code;
 }
 
 static int consume(const bb_session *session, GPtrArray *types, const bb_run_options *run_options,
-                   const bb_contain *contain)
+                   bb_contain *contain)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(bb_runner) runner =
         bb_runner_new(session->settings, types, run_options, session->metrics, &error);
     if (!runner)
         return bb_app_fail(g_steal_pointer(&error));
-    g_autoptr(bb_run_admin) admin = open_admin(session, runner, types, &error);
-    if (error)
-        return bb_app_fail(g_steal_pointer(&error));
+    g_autoptr(bb_run_admin) admin =
+        bb_run_admin_new(contain->socket, runner, types, session->metrics);
     announce(types, session->settings);
-    gboolean live = isatty(STDERR_FILENO) && !bb_option_log_json && !session->settings->log_json;
-    g_autoptr(bb_run_view) view = bb_run_view_new(runner, types, live, option_progress);
+    gboolean terminal =
+        isatty(STDERR_FILENO) && !bb_option_log_json && !session->settings->log_json;
+    gboolean alone = !*contain->domain; /* several tables cannot share a terminal */
+    g_autoptr(bb_run_view) view =
+        bb_run_view_new(runner, types, terminal && alone, option_progress || (terminal && !alone));
     if (!bb_runner_start(runner, &error))
         return bb_app_fail(g_steal_pointer(&error));
-    wait_for_end(runner, view, admin, contain);
+    g_atomic_int_set(&contain->began, 1);
+    wait_for_end(runner, types, view, admin, contain);
     gboolean good = bb_runner_join(runner, &error);
     bb_run_view_end(view);
-    /* as text it is for the reader of the log: standard output may be a handler's */
-    bb_run_view_summary(view, option_json, option_json ? stdout : stderr);
-    if (!good)
-        return bb_app_fail(g_steal_pointer(&error));
-    return BB_EXIT_DONE;
+    count_all(runner, types, contain);
+    return good ? BB_EXIT_DONE : fail(contain, g_steal_pointer(&error));
 }
 
 typedef struct job {
     bb_session *session; /* without plugins: those are for the worker */
     bb_run_options options;
+    gint64 started_ms;
 } job;
 
 /* The plugin in quarantine that an event type needs; NULL: none. */
@@ -187,17 +211,114 @@ static void leave_out(GPtrArray *types, const bb_contain *contain)
     }
 }
 
+/* Plugins of other domains are not even loaded. */
+static GPtrArray *load_types(const job *self, const char *domain, int *ret_exit)
+{
+    const GPtrArray *domains = self->session->settings->domains;
+    for (guint i = 0; *domain && i < domains->len; i++) {
+        bb_domain_settings *other = g_ptr_array_index(domains, i);
+        other->enabled = other->enabled && strcmp(other->name, domain) == 0;
+    }
+    if (!bb_session_load_plugins(self->session, ret_exit))
+        return NULL;
+    return choose_types(self->session, domain, ret_exit);
+}
+
 static int work(bb_contain *contain, void *user)
 {
     const job *self = user;
     int exit_code = BB_EXIT_DONE;
-    if (!bb_session_load_plugins(self->session, &exit_code))
-        return exit_code;
-    g_autoptr(GPtrArray) types = choose_types(self->session, &exit_code);
+    g_autoptr(GPtrArray) types = load_types(self, contain->domain, &exit_code);
     if (!types)
         return exit_code;
     leave_out(types, contain);
     return types->len ? consume(self->session, types, &self->options, contain) : BB_EXIT_PLUGIN;
+}
+
+/* What there is to run, found out in a process of its own: the supervisor loads no plugin. */
+static int discover(bb_contain *contain, void *user)
+{
+    const bb_run_counts none = {0};
+    int exit_code = BB_EXIT_DONE;
+    g_autoptr(GPtrArray) types = load_types(user, "", &exit_code);
+    if (types && types->len > BB_CONTAIN_ROWS) {
+        bb_app_error("%u event types are enabled; `workers.isolation: domain` takes at most %d",
+                     types->len, BB_CONTAIN_ROWS);
+        return BB_EXIT_USAGE;
+    }
+    for (guint i = 0; types && i < types->len; i++) {
+        const bb_event_type *type = g_ptr_array_index(types, i);
+        bb_contain_count(contain, type->full_name, type->topic, &none);
+    }
+    return exit_code;
+}
+
+/* Domains that have an event type to run. */
+static GPtrArray *domains_of(const bb_contain *contain)
+{
+    GPtrArray *domains = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < contain->row_count; i++) {
+        const char *event = contain->rows[i].event;
+        g_autofree char *domain = g_strndup(event, (gsize)(strchr(event, '.') - event));
+        if (!g_ptr_array_find_with_equal_func(domains, domain, g_str_equal, NULL))
+            g_ptr_array_add(domains, g_steal_pointer(&domain));
+    }
+    return domains;
+}
+
+static GArray *rows_of(const bb_contain *const *workers, guint count)
+{
+    GArray *rows = g_array_new(FALSE, FALSE, sizeof(bb_run_row));
+    for (guint i = 0; i < count; i++) {
+        for (guint k = 0; k < workers[i]->row_count; k++) {
+            const bb_contain_row *from = &workers[i]->rows[k];
+            bb_run_row row = {from->event, from->topic, from->counts};
+            row.counts.consumed += from->before.consumed;
+            row.counts.handled += from->before.handled;
+            row.counts.dropped += from->before.dropped;
+            row.counts.dead_lettered += from->before.dead_lettered;
+            row.counts.retries += from->before.retries;
+            g_array_append_val(rows, row);
+        }
+    }
+    return rows;
+}
+
+/* As text it is for the reader of the log: standard output may be a handler's. */
+static void finish(const bb_contain *const *workers, guint count, guint restarts, void *user)
+{
+    const job *self = user;
+    g_autoptr(GArray) rows = rows_of(workers, count);
+    g_autoptr(GString) text = g_string_new(NULL);
+    double seconds = (double)(bb_clock_monotonic_ms() - self->started_ms) / 1000;
+    if (!rows->len)
+        return; /* none got as far as consuming, and each has said why */
+    bb_run_rows_summary((const bb_run_row *)(void *)rows->data, rows->len, seconds, restarts,
+                        option_json, text);
+    (void)fputs(text->str, option_json ? stdout : stderr);
+    (void)fflush(NULL); /* nobody is left to be told when it fails */
+    for (guint i = 0; i < count; i++) {
+        if (*workers[i]->error)
+            bb_app_error("%s", workers[i]->error);
+    }
+}
+
+static int supervise(job *self)
+{
+    const bb_settings *settings = self->session->settings;
+    const char *listen = option_admin ? option_admin : settings->admin_listen;
+    bb_supervisor_plan plan = {&settings->workers, listen, NULL, work, finish, self};
+    int exit_code = BB_EXIT_DONE;
+    g_autoptr(GPtrArray) domains = NULL;
+    if (settings->workers.by_domain) {
+        bb_contain *found = bb_contain_new();
+        gboolean child = bb_throwaway_run(discover, self, found, &exit_code);
+        if (child || exit_code != BB_EXIT_DONE)
+            return exit_code;
+        plan.domains = domains = domains_of(found);
+        bb_contain_free(found);
+    }
+    return bb_supervisor_run(&plan);
 }
 
 static int run(int argc, char **argv)
@@ -212,8 +333,8 @@ static int run(int argc, char **argv)
     if (!session)
         return exit_code;
     self.session = session;
-    const bb_supervisor_plan plan = {&session->settings->workers, work, &self};
-    return bb_supervisor_run(&plan);
+    self.started_ms = bb_clock_monotonic_ms();
+    return supervise(&self);
 }
 
 const bb_command bb_command_run = {

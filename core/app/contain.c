@@ -185,6 +185,8 @@ void bb_contain_begin(bb_contain *contain)
     own = contain;
     contain->pid = getpid();
     contain->ended = 0;
+    contain->began = 0;
+    contain->error[0] = '\0';
     contain->marks.used = 0;
     memset(&contain->marks.note, 0, sizeof(contain->marks.note));
     bb_marks_use(&contain->marks);
@@ -201,6 +203,43 @@ void bb_contain_end(bb_contain *contain, int exit_code)
 {
     contain->exit_code = exit_code;
     __atomic_store_n(&contain->ended, 1, __ATOMIC_SEQ_CST);
+}
+
+static bb_contain_row *find_row(bb_contain *contain, const char *event)
+{
+    for (guint i = 0; i < contain->row_count; i++) {
+        if (strcmp(contain->rows[i].event, event) == 0)
+            return &contain->rows[i];
+    }
+    return NULL;
+}
+
+void bb_contain_count(bb_contain *contain, const char *event, const char *topic,
+                      const bb_run_counts *counts)
+{
+    bb_contain_row *row = find_row(contain, event);
+    if (!row && contain->row_count < BB_CONTAIN_ROWS) {
+        row = &contain->rows[contain->row_count++];
+        g_strlcpy(row->event, event, sizeof(row->event));
+        g_strlcpy(row->topic, topic, sizeof(row->topic));
+    }
+    if (row)
+        row->counts = *counts;
+}
+
+/* What was in hand is read again. */
+void bb_contain_carry(bb_contain *contain)
+{
+    for (guint i = 0; i < contain->row_count; i++) {
+        bb_run_counts *counts = &contain->rows[i].counts;
+        bb_run_counts *before = &contain->rows[i].before;
+        before->consumed += counts->handled + counts->dropped + counts->dead_lettered;
+        before->handled += counts->handled;
+        before->dropped += counts->dropped;
+        before->dead_lettered += counts->dead_lettered;
+        before->retries += counts->retries;
+        memset(counts, 0, sizeof(*counts));
+    }
 }
 
 gboolean bb_contain_is_quarantined(const bb_contain *contain, const char *plugin)

@@ -1,11 +1,12 @@
-/* The answers of the admin port. */
+/* What a worker answers to the questions of the admin port. */
 #include "app/run_admin.h"
 
 #include <jansson.h>
+#include <sys/socket.h>
 
 #include <busbar/plugin.h>
 
-#include "admin/admin.h"
+#include "app/ask.h"
 #include "base/clock.h"
 #include "kafka/run_status.h"
 #include "kafka/version.h"
@@ -16,20 +17,18 @@ struct bb_run_admin {
     bb_runner *runner;
     const GPtrArray *types;
     bb_metrics *metrics;
-    gint64 started_ms;
     gint64 beat_ms; /* atomic */
-    bb_admin *port;
+    int socket;
+    GThread *thread;
 };
 
-static GString *tell_metrics(void *user)
+static GString *tell_metrics(const bb_run_admin *admin)
 {
-    const bb_run_admin *admin = user;
     return bb_metrics_text(admin->metrics);
 }
 
-static gboolean is_live(void *user, GString *reason)
+static gboolean is_live(bb_run_admin *admin, GString *reason)
 {
-    bb_run_admin *admin = user;
     gint64 still_ms = bb_clock_monotonic_ms() - __atomic_load_n(&admin->beat_ms, __ATOMIC_RELAXED);
     if (still_ms < STILL_MS)
         return TRUE;
@@ -38,9 +37,8 @@ static gboolean is_live(void *user, GString *reason)
     return FALSE;
 }
 
-static gboolean is_ready(void *user, GString *reason)
+static gboolean is_ready(const bb_run_admin *admin, GString *reason)
 {
-    const bb_run_admin *admin = user;
     for (guint i = 0; i < admin->types->len; i++) {
         const bb_event_type *type = g_ptr_array_index(admin->types, i);
         g_auto(bb_run_status) status = {0};
@@ -109,19 +107,11 @@ static json_t *describe_types(const bb_run_admin *admin)
     return list;
 }
 
-static GString *tell_status(void *user)
+static GString *tell_status(const bb_run_admin *admin)
 {
-    const bb_run_admin *admin = user;
-    g_autoptr(GString) reason = g_string_new(NULL);
-    gboolean ready = is_ready(user, reason);
-    g_autofree char *why = ready ? NULL : g_utf8_make_valid(reason->str, (gssize)reason->len);
-    double uptime = (double)(bb_clock_monotonic_ms() - admin->started_ms) / 1000;
-    json_auto_t *status = json_pack("{s:s, s:s, s:f, s:b, s:s?, s:o}", "version", BB_VERSION,
-                                    "librdkafka", bb_kafka_version_text(), "uptime_seconds", uptime,
-                                    "ready", ready, "reason", why, "events", describe_types(admin));
-    char *text = json_dumps(status, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    GString *out = g_string_new(text ? text : "{}");
-    g_string_append_c(out, '\n');
+    json_auto_t *events = describe_types(admin);
+    char *text = json_dumps(events, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    GString *out = g_string_new(text ? text : "[]");
     free(text);
     return out;
 }
@@ -134,30 +124,65 @@ static void record_build(bb_metrics *metrics)
                      1);
 }
 
-bb_run_admin *bb_run_admin_new(const char *listen, bb_runner *runner, const GPtrArray *types,
-                               bb_metrics *metrics, GError **error)
+/* A verdict is an empty text, or the reason why not. */
+static GString *answer(bb_run_admin *admin, bb_ask_kind kind)
 {
-    g_autoptr(bb_run_admin) admin = g_new0(bb_run_admin, 1);
+    GString *reason;
+    switch (kind) {
+    case BB_ASK_METRICS:
+        return tell_metrics(admin);
+    case BB_ASK_STATUS:
+        return tell_status(admin);
+    case BB_ASK_LIVE:
+        reason = g_string_new(NULL);
+        (void)is_live(admin, reason); /* the reason says it */
+        return reason;
+    case BB_ASK_READY:
+    default:
+        reason = g_string_new(NULL);
+        (void)is_ready(admin, reason);
+        return reason;
+    }
+}
+
+static gpointer serve(gpointer data)
+{
+    bb_run_admin *admin = data;
+    guint32 serial;
+    bb_ask_kind kind;
+    gboolean going_on = TRUE;
+    while (going_on && bb_ask_wait(admin->socket, &serial, &kind)) {
+        GString *text = answer(admin, kind);
+        going_on = bb_ask_answer(admin->socket, serial, text);
+        g_string_free(text, TRUE);
+    }
+    return NULL;
+}
+
+bb_run_admin *bb_run_admin_new(int socket, bb_runner *runner, const GPtrArray *types,
+                               bb_metrics *metrics)
+{
+    bb_run_admin *admin = g_new0(bb_run_admin, 1);
     admin->runner = runner;
     admin->types = types;
     admin->metrics = metrics;
-    admin->started_ms = admin->beat_ms = bb_clock_monotonic_ms();
+    admin->socket = socket;
+    admin->beat_ms = bb_clock_monotonic_ms();
     record_build(metrics);
-    const bb_admin_source source = {tell_metrics, tell_status, is_live, is_ready, admin};
-    admin->port = bb_admin_new(listen, &source, error);
-    return admin->port ? g_steal_pointer(&admin) : NULL;
+    admin->thread = g_thread_new("admin", serve, admin);
+    return admin;
 }
 
 void bb_run_admin_beat(bb_run_admin *admin)
 {
-    if (admin)
-        __atomic_store_n(&admin->beat_ms, bb_clock_monotonic_ms(), __ATOMIC_RELAXED);
+    __atomic_store_n(&admin->beat_ms, bb_clock_monotonic_ms(), __ATOMIC_RELAXED);
 }
 
 void bb_run_admin_free(bb_run_admin *admin)
 {
     if (!admin)
         return;
-    bb_admin_free(admin->port);
+    (void)shutdown(admin->socket, SHUT_RD); /* the thread waits for a question */
+    g_thread_join(admin->thread);
     g_free(admin);
 }

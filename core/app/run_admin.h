@@ -1,4 +1,4 @@
-/* What `busbar run` tells on its admin port. */
+/* What a worker of `busbar run` answers to the questions of the admin port. */
 #ifndef BB_RUN_ADMIN_H
 #define BB_RUN_ADMIN_H
 
@@ -7,11 +7,11 @@
 
 typedef struct bb_run_admin bb_run_admin;
 
-/* Opens the port at `listen`. `types`: const bb_event_type *; all are borrowed until it is freed.
- */
-bb_run_admin *bb_run_admin_new(const char *listen, bb_runner *runner, const GPtrArray *types,
-                               bb_metrics *metrics, GError **error);
-/* The main loop turns: the process is alive. Accepts NULL. */
+/* Answers what comes over `socket` (app/ask.h) until it is freed. `types`: const bb_event_type *;
+ * all are borrowed. */
+bb_run_admin *bb_run_admin_new(int socket, bb_runner *runner, const GPtrArray *types,
+                               bb_metrics *metrics);
+/* The main loop turns: the process is alive. */
 void bb_run_admin_beat(bb_run_admin *admin);
 void bb_run_admin_free(bb_run_admin *admin);
 

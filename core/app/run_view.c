@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/run_rows.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "pipeline/monitor.h"
 
 enum { REDRAW_MS = 200, PROGRESS_MS = 5000, RATE_MS = 1000 };
@@ -19,7 +19,6 @@ struct bb_run_view {
     gboolean live;
     gboolean progress;
     gboolean color;
-    gint64 started_ms;
     gint64 drawn_ms;
     gint64 rate_ms;
     guint64 rate_base;
@@ -62,8 +61,7 @@ bb_run_view *bb_run_view_new(bb_runner *runner, const GPtrArray *types, gboolean
     view->live = live;
     view->progress = progress;
     view->color = bb_app_color(STDERR_FILENO);
-    view->started_ms = view->rate_ms = bb_clock_monotonic_ms();
-    view->drawn_ms = view->started_ms;
+    view->drawn_ms = view->rate_ms = bb_clock_monotonic_ms();
     view->table = g_string_new(NULL);
     bb_monitor_init(&view->monitor);
     if (live) {
@@ -78,56 +76,15 @@ static const bb_event_type *type_at(const bb_run_view *view, guint index)
     return g_ptr_array_index(view->types, index);
 }
 
-static void add(bb_run_counts *sum, const bb_run_counts *one)
+/* The counts of all event types; g_free. */
+static bb_run_row *rows_of(const bb_run_view *view)
 {
-    sum->consumed += one->consumed;
-    sum->handled += one->handled;
-    sum->dropped += one->dropped;
-    sum->dead_lettered += one->dead_lettered;
-    sum->retries += one->retries;
-    sum->in_flight += one->in_flight;
-    sum->lag = sum->lag < 0 || one->lag < 0 ? -1 : sum->lag + one->lag;
-}
-
-static bb_run_counts sum_up(const bb_run_view *view)
-{
-    bb_run_counts sum = {0};
+    bb_run_row *rows = g_new0(bb_run_row, view->types->len + 1);
     for (guint i = 0; i < view->types->len; i++) {
-        bb_run_counts one = bb_runner_counts(view->runner, type_at(view, i));
-        add(&sum, &one);
+        const bb_event_type *type = type_at(view, i);
+        rows[i] = (bb_run_row){type->full_name, type->topic, bb_runner_counts(view->runner, type)};
     }
-    return sum;
-}
-
-/* The columns that matter most come first: a narrow window shows no more than those. */
-static void append_row(GString *out, const char *name, const bb_run_counts *counts, gboolean live)
-{
-    g_string_append_printf(out, "  %-27s", name);
-    const guint64 columns[] = {counts->consumed, counts->handled, counts->dropped,
-                               counts->dead_lettered};
-    for (gsize i = 0; i < G_N_ELEMENTS(columns); i++)
-        g_string_append_printf(out, " %8" G_GUINT64_FORMAT, columns[i]);
-    if (live && counts->lag < 0)
-        g_string_append_printf(out, " %8s %9" G_GUINT64_FORMAT, "-", counts->in_flight);
-    else if (live)
-        g_string_append_printf(out, " %8" G_GINT64_FORMAT " %9" G_GUINT64_FORMAT, counts->lag,
-                               counts->in_flight);
-    g_string_append_printf(out, " %8" G_GUINT64_FORMAT "\n", counts->retries);
-}
-
-static void append_table(const bb_run_view *view, GString *out, gboolean live, gboolean color)
-{
-    g_string_append_printf(out, "%s  %-27s %8s %8s %8s %8s", color ? "\033[1m" : "", "event type",
-                           "consumed", "handled", "dropped", "dead");
-    if (live)
-        g_string_append_printf(out, " %8s %9s", "lag", "in flight");
-    g_string_append_printf(out, " %8s%s\n", "retries", color ? "\033[0m" : "");
-    for (guint i = 0; i < view->types->len; i++) {
-        bb_run_counts counts = bb_runner_counts(view->runner, type_at(view, i));
-        append_row(out, type_at(view, i)->full_name, &counts, live);
-    }
-    bb_run_counts sum = sum_up(view);
-    append_row(out, "all", &sum, live);
+    return rows;
 }
 
 static void update_rate(bb_run_view *view, const bb_run_counts *sum, gint64 now_ms)
@@ -161,12 +118,12 @@ static guint fit(GString *table)
     return count - skip;
 }
 
-static void draw(bb_run_view *view)
+static void draw(bb_run_view *view, const bb_run_row *rows)
 {
     bb_monitor_lock(&view->monitor);
     wipe(view);
     g_string_truncate(view->table, 0);
-    append_table(view, view->table, TRUE, view->color);
+    bb_run_rows_table(rows, view->types->len, TRUE, view->color, view->table);
     g_string_append_printf(view->table, "  %.0f records/s; Ctrl-C drains and ends\n", view->rate);
     view->lines = fit(view->table);
     (void)fputs(view->table->str, stderr);
@@ -182,10 +139,11 @@ void bb_run_view_update(bb_run_view *view)
     if (now_ms - view->drawn_ms < (view->live ? REDRAW_MS : PROGRESS_MS))
         return;
     view->drawn_ms = now_ms;
-    bb_run_counts sum = sum_up(view);
+    g_autofree bb_run_row *rows = rows_of(view);
+    bb_run_counts sum = bb_run_rows_sum(rows, view->types->len);
     update_rate(view, &sum, now_ms);
     if (view->live)
-        draw(view);
+        draw(view, rows);
     else
         bb_log_info("%" G_GUINT64_FORMAT " consumed, %" G_GUINT64_FORMAT
                     " handled, %" G_GUINT64_FORMAT " dropped, %" G_GUINT64_FORMAT
@@ -206,73 +164,6 @@ void bb_run_view_end(bb_run_view *view)
     bb_monitor_unlock(&view->monitor);
     view->live = FALSE;
     current = NULL;
-}
-
-static gboolean balances(const bb_run_counts *counts)
-{
-    return counts->in_flight == 0 &&
-           counts->consumed == counts->handled + counts->dropped + counts->dead_lettered;
-}
-
-gboolean bb_run_view_balances(const bb_run_view *view)
-{
-    for (guint i = 0; i < view->types->len; i++) {
-        bb_run_counts counts = bb_runner_counts(view->runner, type_at(view, i));
-        if (!balances(&counts))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static void append_counts_json(GString *out, const bb_run_counts *counts)
-{
-    g_string_append_printf(out,
-                           "\"consumed\":%" G_GUINT64_FORMAT ",\"handled\":%" G_GUINT64_FORMAT
-                           ",\"dropped\":%" G_GUINT64_FORMAT ",\"dead_lettered\":%" G_GUINT64_FORMAT
-                           ",\"retries\":%" G_GUINT64_FORMAT ",\"balances\":%s",
-                           counts->consumed, counts->handled, counts->dropped,
-                           counts->dead_lettered, counts->retries,
-                           balances(counts) ? "true" : "false");
-}
-
-static void append_json(const bb_run_view *view, double seconds, GString *out)
-{
-    bb_run_counts sum = sum_up(view);
-    g_string_append(out, "{\"events\":[");
-    for (guint i = 0; i < view->types->len; i++) {
-        const bb_event_type *type = type_at(view, i);
-        bb_run_counts counts = bb_runner_counts(view->runner, type);
-        g_string_append(out, i ? ",{\"event\":" : "{\"event\":");
-        bb_text_append_json(out, type->full_name, strlen(type->full_name));
-        g_string_append(out, ",\"topic\":");
-        bb_text_append_json(out, type->topic, strlen(type->topic));
-        g_string_append_c(out, ',');
-        append_counts_json(out, &counts);
-        g_string_append_c(out, '}');
-    }
-    g_string_append(out, "],\"all\":{");
-    append_counts_json(out, &sum);
-    g_string_append_printf(out, "},\"seconds\":%.3f}\n", seconds);
-}
-
-void bb_run_view_summary(const bb_run_view *view, gboolean json, FILE *out)
-{
-    double seconds = (double)(bb_clock_monotonic_ms() - view->started_ms) / 1000.0;
-    g_autoptr(GString) text = g_string_new(NULL);
-    bb_run_counts sum = sum_up(view);
-    if (json) {
-        append_json(view, seconds, text);
-    } else {
-        append_table(view, text, FALSE, FALSE);
-        g_string_append_printf(
-            text,
-            "%" G_GUINT64_FORMAT " consumed = %" G_GUINT64_FORMAT " handled + %" G_GUINT64_FORMAT
-            " dropped + %" G_GUINT64_FORMAT " dead-lettered, in %.1f s. %s\n",
-            sum.consumed, sum.handled, sum.dropped, sum.dead_lettered, seconds,
-            bb_run_view_balances(view) ? "It balances." : "It does NOT balance.");
-    }
-    (void)fputs(text->str, out);
-    (void)fflush(out); /* nobody is left to be told when it fails */
 }
 
 void bb_run_view_free(bb_run_view *view)

@@ -1,9 +1,7 @@
-/* What `busbar run` shows: the table of event types, live on a terminal, and the summary at the
- * end. */
+/* What `busbar run` shows while it works: the table of event types, live on a terminal, or lines of
+ * progress. */
 #ifndef BB_RUN_VIEW_H
 #define BB_RUN_VIEW_H
-
-#include <stdio.h>
 
 #include "kafka/runner.h"
 
@@ -17,10 +15,6 @@ bb_run_view *bb_run_view_new(bb_runner *runner, const GPtrArray *types, gboolean
 void bb_run_view_update(bb_run_view *view);
 /* Takes the live table away. */
 void bb_run_view_end(bb_run_view *view);
-/* The summary as text or as one JSON object. */
-void bb_run_view_summary(const bb_run_view *view, gboolean json, FILE *out);
-/* TRUE when consumed = handled + dropped + dead-lettered for every event type. */
-gboolean bb_run_view_balances(const bb_run_view *view);
 void bb_run_view_free(bb_run_view *view);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(bb_run_view, bb_run_view_free)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,15 +18,16 @@
 
 enum { TURN_MS = 100, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 10000, STEADY_MS = 60000 };
 /* So many deaths in a row that nobody can be blamed for, each of a worker that did not last. */
-enum { DEATHS_MAX = 10 };
+enum { DEATHS_MAX = 10, DEATHS_MAX_AT_START = 3 };
 
 typedef struct supervisor {
     const bb_supervisor_plan *plan;
-    GPtrArray *children; /* bb_child * */
-    int signals;         /* signalfd */
-    guint stops;         /* signals received */
-    bb_child *self;      /* in a worker: which it is */
-    gboolean cut;        /* ended by the third signal */
+    GPtrArray *children;        /* bb_child * */
+    int signals;                /* signalfd */
+    guint stops;                /* signals received */
+    bb_supervisor_admin *admin; /* NULL: there is no port */
+    bb_child *self;             /* in a worker: which it is */
+    gboolean cut;               /* ended by the third signal */
 } supervisor;
 
 /* Signals are read from a descriptor, so that the answer to one is an ordinary line of code.
@@ -45,6 +47,8 @@ static int open_signals(void)
 static void free_child(gpointer data)
 {
     bb_child *child = data;
+    if (child->socket >= 0)
+        (void)close(child->socket);
     bb_contain_free(child->contain);
     bb_quarantine_free(child->quarantine);
     g_free(child->last_death);
@@ -57,20 +61,40 @@ static gboolean add_child(supervisor *self, const char *domain)
     bb_child *child = g_new0(bb_child, 1);
     g_ptr_array_add(self->children, child);
     child->domain = domain;
-    child->stuck_mark = -1;
+    child->stuck_mark = child->socket = -1;
     child->quarantine =
         bb_quarantine_new(settings->quarantine_records, settings->quarantine_window_ms);
     child->contain = bb_contain_new();
+    if (child->contain && domain)
+        g_strlcpy(child->contain->domain, domain, sizeof(child->contain->domain));
     return child->contain != NULL;
+}
+
+static gboolean add_children(supervisor *self)
+{
+    const GPtrArray *domains = self->plan->domains;
+    gboolean good = domains || add_child(self, NULL);
+    for (guint i = 0; good && domains && i < domains->len; i++)
+        good = add_child(self, g_ptr_array_index(domains, i));
+    return good;
 }
 
 /* SIGINT and SIGTERM stay blocked in the worker: the supervisor counts them and passes them on, and
  * a terminal or a service manager sends them to both. */
-static void be_worker(supervisor *self, bb_child *child, pid_t parent)
+static void be_worker(supervisor *self, bb_child *child, pid_t parent, int socket)
 {
     sigset_t set;
     self->self = child;
     (void)close(self->signals);
+    for (guint i = 0; i < self->children->len; i++) {
+        bb_child *other = g_ptr_array_index(self->children, i);
+        if (other->socket >= 0)
+            (void)close(other->socket);
+        other->socket = -1;
+    }
+    if (self->admin)
+        bb_admin_forget(bb_supervisor_admin_port(self->admin));
+    child->contain->socket = socket;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* no worker without a supervisor */
     if (getppid() != parent)
         _exit(BB_EXIT_BUG); /* it died before that was set */
@@ -83,14 +107,21 @@ static void be_worker(supervisor *self, bb_child *child, pid_t parent)
 /* TRUE in the worker, when its work is done. */
 static gboolean start_worker(supervisor *self, bb_child *child)
 {
+    int pair[2] = {-1, -1}; /* without one, the admin port does without this worker */
     pid_t parent = getpid();
+    (void)socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
     pid_t pid = fork();
     if (pid == 0) {
-        be_worker(self, child, parent);
+        if (pair[0] >= 0)
+            (void)close(pair[0]);
+        be_worker(self, child, parent, pair[1]);
         child->exit_code = self->plan->work(child->contain, self->plan->user);
         bb_contain_end(child->contain, child->exit_code);
         return TRUE;
     }
+    if (pair[1] >= 0)
+        (void)close(pair[1]);
+    child->socket = pair[0];
     child->started_ms = child->watched_at_ms = bb_clock_monotonic_ms();
     child->pid = MAX(pid, 0);
     child->stuck_mark = -1;
@@ -126,7 +157,8 @@ static void plan_restart(supervisor *self, bb_child *child, const bb_death *deat
         end(child, BB_EXIT_PLUGIN);
         return;
     }
-    if (child->blameless >= DEATHS_MAX) {
+    guint most = child->contain->began ? DEATHS_MAX : DEATHS_MAX_AT_START;
+    if (child->blameless >= most) {
         bb_log_error("%u workers in a row have died and no record was in hand: giving up",
                      child->blameless);
         end(child, BB_EXIT_PLUGIN);
@@ -143,6 +175,9 @@ static void take_death(supervisor *self, bb_child *child, int status)
     bb_death death = {.status = status};
     gint64 now_ms = bb_clock_monotonic_ms();
     child->pid = 0;
+    if (child->socket >= 0)
+        (void)close(child->socket);
+    child->socket = -1;
     if (WIFEXITED(status) && g_atomic_int_get(&child->contain->ended)) {
         end(child, WEXITSTATUS(status));
         return;
@@ -150,6 +185,7 @@ static void take_death(supervisor *self, bb_child *child, int status)
     bb_supervisor_judge(child, &death);
     g_free(child->last_death);
     child->last_death = g_strdup(death.what);
+    bb_contain_carry(child->contain);
     bb_supervisor_quarantine(child, &death, self->plan->settings, now_ms);
     plan_restart(self, child, &death, now_ms);
 }
@@ -195,9 +231,14 @@ static void take_stop(supervisor *self)
 
 static void wait_for_signals(supervisor *self)
 {
-    struct pollfd wait = {.fd = self->signals, .events = POLLIN};
+    bb_admin *port = self->admin ? bb_supervisor_admin_port(self->admin) : NULL;
+    struct pollfd wait[] = {{.fd = self->signals, .events = POLLIN},
+                            {.fd = port ? bb_admin_fd(port) : -1, .events = POLLIN}};
     struct signalfd_siginfo info;
-    if (poll(&wait, 1, TURN_MS) < 1)
+    int ready = poll(wait, G_N_ELEMENTS(wait), TURN_MS);
+    if (port)
+        bb_admin_turn(port);
+    if (ready < 1)
         return;
     while (!self->cut && read(self->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo != SIGCHLD)
@@ -252,22 +293,62 @@ static int sum_up(const supervisor *self)
     return exit_code;
 }
 
+static void tell_finished(const supervisor *self)
+{
+    guint count = self->children->len, restarts = 0;
+    g_autofree const bb_contain **workers = g_new0(const bb_contain *, count + 1);
+    for (guint i = 0; i < count; i++) {
+        workers[i] = child_at(self, i)->contain;
+        restarts += child_at(self, i)->restarts;
+    }
+    if (self->plan->finish && !self->cut)
+        self->plan->finish((const bb_contain *const *)workers, count, restarts, self->plan->user);
+}
+
+/* FALSE with the exit code set when nothing can begin. */
+static gboolean begin(supervisor *self, int *ret_exit)
+{
+    GError *error = NULL;
+    self->children = g_ptr_array_new_with_free_func(free_child);
+    if (add_children(self))
+        self->signals = open_signals();
+    if (self->signals < 0) {
+        bb_app_error("no worker can be supervised: %s", g_strerror(errno));
+        *ret_exit = BB_EXIT_BUG;
+        return FALSE;
+    }
+    if (!self->plan->admin_listen)
+        return TRUE;
+    self->admin = bb_supervisor_admin_new(self->plan->admin_listen, self->children, &error);
+    if (!self->admin)
+        *ret_exit = bb_app_fail(error);
+    return self->admin != NULL;
+}
+
+/* In a worker, the port's memory is given up with its process: its sockets are closed already. */
+static int leave_worker(supervisor *self)
+{
+    int exit_code = self->self->exit_code;
+    self->self->contain = NULL; /* the last handlers of a worker still look at its memory */
+    g_ptr_array_unref(self->children);
+    return exit_code;
+}
+
 int bb_supervisor_run(const bb_supervisor_plan *plan)
 {
     supervisor self = {.plan = plan, .signals = -1};
-    self.children = g_ptr_array_new_with_free_func(free_child);
-    if (add_child(&self, NULL))
-        self.signals = open_signals();
-    if (self.signals < 0) {
-        bb_app_error("no worker can be supervised: %s", g_strerror(errno));
-        g_ptr_array_unref(self.children);
-        return BB_EXIT_BUG;
+    int exit_code = BB_EXIT_DONE;
+    gboolean begun = begin(&self, &exit_code);
+    if (begun)
+        supervise(&self);
+    if (self.self)
+        return leave_worker(&self);
+    if (begun) {
+        exit_code = sum_up(&self);
+        tell_finished(&self);
     }
-    supervise(&self);
-    int exit_code = self.self ? self.self->exit_code : sum_up(&self);
-    if (self.self) /* the last handlers of a worker still look at its memory */
-        self.self->contain = NULL;
-    else
+    bb_supervisor_admin_free(self.admin);
+    if (self.signals >= 0)
         (void)close(self.signals);
     g_ptr_array_unref(self.children);
     return exit_code;

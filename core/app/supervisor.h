@@ -9,12 +9,14 @@
 #include "app/contain.h"
 #include "config/settings.h"
 
-/* The work, in a worker process. Returns its exit code. */
-typedef int (*bb_supervisor_work_fn)(bb_contain *contain, void *user);
-
 typedef struct bb_supervisor_plan {
     const bb_worker_settings *settings;
-    bb_supervisor_work_fn work;
+    const char *admin_listen; /* NULL: no admin port */
+    const GPtrArray *domains; /* char *: one worker for each; NULL: one for all */
+    /* The work, in a worker process. Returns its exit code. */
+    int (*work)(bb_contain *contain, void *user);
+    /* In the supervisor, when all have ended; not after a third signal. */
+    void (*finish)(const bb_contain *const *workers, guint count, guint restarts, void *user);
     void *user;
 } bb_supervisor_plan;
 

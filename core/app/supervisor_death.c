@@ -131,7 +131,7 @@ static void blame_all(bb_child *child, bb_death *death)
         const bb_mark *mark = &contain->marks.marks[i];
         if (!mark->stage)
             continue;
-        death->blamed = TRUE;
+        death->blamed |= mark->stage != BUSBAR_STAGE_SETUP;
         (void)blame(child, death, mark, FALSE); /* it cannot condemn: it is not sure */
     }
     contain->marks.careful = death->blamed;
@@ -150,6 +150,6 @@ void bb_supervisor_judge(bb_child *child, bb_death *death)
         blame_all(child, death);
         return;
     }
-    death->blamed = TRUE;
+    death->blamed = death->mark->stage != BUSBAR_STAGE_SETUP; /* no record was in hand */
     death->condemned = blame(child, death, death->mark, TRUE);
 }

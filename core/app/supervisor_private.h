@@ -4,6 +4,7 @@
 #ifndef BB_SUPERVISOR_PRIVATE_H
 #define BB_SUPERVISOR_PRIVATE_H
 
+#include "admin/admin.h"
 #include "app/supervisor.h"
 #include "pipeline/quarantine.h"
 
@@ -18,7 +19,8 @@ typedef struct bb_watched {
 typedef struct bb_child {
     const char *domain; /* NULL: all of them */
     bb_contain *contain;
-    pid_t pid; /* 0: none is running */
+    pid_t pid;  /* 0: none is running */
+    int socket; /* to the worker; -1: there is none */
     gint64 started_ms;
     gint64 start_at_ms;
     guint restarts;
@@ -56,5 +58,12 @@ void bb_supervisor_judge(bb_child *child, bb_death *death);
 /* Puts the plugin aside that has ended this worker once too often. */
 void bb_supervisor_quarantine(bb_child *child, const bb_death *death,
                               const bb_worker_settings *settings, gint64 now_ms);
+
+/* supervisor_admin.c: the admin port for all workers. `children`: bb_child *, borrowed. */
+typedef struct bb_supervisor_admin bb_supervisor_admin;
+bb_supervisor_admin *bb_supervisor_admin_new(const char *listen, const GPtrArray *children,
+                                             GError **error);
+bb_admin *bb_supervisor_admin_port(const bb_supervisor_admin *admin);
+void bb_supervisor_admin_free(bb_supervisor_admin *admin);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "pipeline/mark.h"
 #include "plugin/elf_file.h"
 #include "plugin/handshake.h"
 
@@ -59,7 +60,12 @@ static gboolean find_symbol(void *handle, const char *path, const void **ret_sym
 
 static void *open_file(const char *path, GError **error)
 {
+    g_autofree char *name = g_path_get_basename(path);
+    bb_mark *mark = bb_mark_new("", "", name, "");
+    bb_mark_begin(mark, BUSBAR_STAGE_SETUP); /* constructors run */
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    bb_mark_end(mark);
+    bb_mark_free(mark);
     if (!handle) {
         const char *reason = dlerror();
         g_set_error(

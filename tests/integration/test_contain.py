@@ -2,6 +2,7 @@
 """Crash containment on the embedded broker: one poison record among many, plugins that keep dying, and the death of the processes themselves."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import kit  # noqa: E402
@@ -193,6 +196,106 @@ handlers:
         self.assertEqual(set(site.handled("things.jsonl")), {f"n{number}" for number in range(500)}, log)
         self.assertIn("stage setup of poison.item", log)
         self.assertEqual([event["event"] for event in json.loads(result.stdout)["events"]], ["other.thing"])
+
+
+class Domains(unittest.TestCase):
+    """One worker per domain: what happens to one does not touch the others."""
+    CONFIG = Quarantine.CONFIG.replace("handlers: [things]", "consume: {{ group: GROUP }}, handlers: [things]") \
+        .replace("SETTINGS", "") + "workers: {{ isolation: domain }}\n"
+
+    def setUp(self):
+        self.broker = kit.Broker(*(word for topic in ("poison-d", "calm", "things") for word in ("--topic", topic + ":1")))
+        self.addCleanup(self.broker.close)
+
+    def site(self, group):
+        site = Site(self, self.broker, "d", self.CONFIG.replace("GROUP", group))
+        with open(os.path.join(site.folder, "thing.json"), "w") as file:
+            json.dump({"type": "object", "properties": {"id": {"type": "string"}}}, file)
+        return site
+
+    def things(self, site):
+        with open(os.path.join(site.folder, "things.jsonl"), "rb") as file:
+            return file.read()
+
+    def test_a_death_changes_no_byte_of_another_domain(self):
+        undisturbed, disturbed = self.site("first"), self.site("second")
+        undisturbed.send(events(3000, {}), "things")
+        alone = undisturbed.run("--once", "--only", "other.thing")
+        self.assertEqual(alone.returncode, 0, alone.stderr.decode())
+        self.assertEqual(self.things(undisturbed).count(b"\n"), 3000)
+        disturbed.send(events(50, {7: "handle:segv"}))
+        result = disturbed.run("--once", "--json")
+        log = result.stderr.decode()
+        self.assertEqual(result.returncode, 0, log)
+        self.assertEqual(self.things(disturbed), self.things(undisturbed))
+        self.assertEqual(set(disturbed.handled()), {f"n{number}" for number in range(50) if number != 7})
+        summary = json.loads(result.stdout)
+        self.assertEqual({event["event"]: event["handled"] for event in summary["events"]},
+                         {"poison.item": 49, "calm.item": 0, "other.thing": 3000}, log)
+        self.assertEqual(summary["restarts"], 2)
+        self.assertTrue(summary["all"]["balances"])
+
+    def test_one_view_of_all_workers(self):
+        site = self.site("third")
+        process = site.start("--admin", "127.0.0.1:0")
+        address = kit.wait_for(lambda: re.search("http://(127[0-9.:]+)", site.log())).group(1)
+
+        def ask(path):
+            try:
+                with urllib.request.urlopen(f"http://{address}/{path}", timeout=30) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+
+        kit.wait_for(lambda: ask("ready")[0] == 200)
+        status = json.loads(ask("status")[1])
+        self.assertEqual({worker["domain"] for worker in status["workers"]}, {"poison", "calm", "other"})
+        self.assertEqual({event["event"] for event in status["events"]}, {"poison.item", "calm.item", "other.thing"})
+        self.assertEqual(sorted(worker["pid"] for worker in status["workers"]), sorted(workers(process)))
+        victim = next(worker["pid"] for worker in status["workers"] if worker["domain"] == "calm")
+        os.kill(victim, signal.SIGKILL)
+        kit.wait_for(lambda: 'busbar_worker_restarts_total{domain="calm"} 1' in ask("metrics")[1])
+        kit.wait_for(lambda: ask("ready")[0] == 200)
+        metrics = ask("metrics")[1]
+        self.assertIn('busbar_worker_restarts_total{domain="other"} 0', metrics)
+        for name in ("busbar_records_consumed_total", "busbar_worker_restarts_total"):
+            self.assertEqual(metrics.count(f"# TYPE {name} "), 1, metrics)
+        for event in ("poison.item", "calm.item", "other.thing"):
+            self.assertIn(f'busbar_in_flight{{event="{event}"}} 0', metrics)
+        calm = next(worker for worker in json.loads(ask("status")[1])["workers"] if worker["domain"] == "calm")
+        self.assertEqual((calm["restarts"], calm["last_death"]), (1, "was killed by SIGKILL"))
+        self.assertNotEqual(calm["pid"], victim)
+        self.assertEqual(ask("live")[0], 200)
+        self.assertEqual(kit.stop(process), 0, site.log())
+
+
+class Loading(unittest.TestCase):
+    """A plugin that dies while it is loaded is a finding of those who look at it."""
+    PLUGIN = PLUGIN.replace("fixture_poison", "fixture_poison_load")
+
+    def config(self):
+        temporary = tempfile.TemporaryDirectory(prefix="busbar-contain-")
+        self.addCleanup(temporary.cleanup)
+        return kit.write_config(temporary.name, "127.0.0.1:1", f'domains: {{ poison: {{ plugin: "{self.PLUGIN}" }} }}\n')
+
+    def check(self, result):
+        self.assertEqual(result.returncode, 4, result.stderr.decode())
+        text = result.stderr.decode()
+        self.assertIn("killed by SEGV", text)
+        self.assertIn("while fixture_poison_load.so was being loaded", text)
+        self.assertRegex(text, r"fixture_poison_load\.so\+0x")
+
+    def test_inspect(self):
+        self.check(kit.busbar("inspect", self.PLUGIN))
+
+    def test_check(self):
+        self.check(kit.busbar("check", "--config", self.config()))
+
+    def test_run_gives_up(self):
+        result = kit.busbar("run", "--once", "--config", self.config())
+        self.assertEqual(result.returncode, 4, result.stderr.decode())
+        self.assertIn("giving up", result.stderr.decode())
 
 
 class Processes(unittest.TestCase):

@@ -66,6 +66,14 @@ static void obey(instance *self, busbar_call *call, const busbar_event *event, c
     misbehave(how);
 }
 
+/* For a plugin that does it while it is loaded. */
+#ifdef POISON_LOAD
+__attribute__((constructor)) static void poison_load(void)
+{
+    misbehave("segv");
+}
+#endif
+
 static int32_t create(busbar_call *call, busbar_bytes config, void **ret_self)
 {
     instance *self = calloc(1, sizeof(*self));
