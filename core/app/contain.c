@@ -2,6 +2,7 @@
 #include "app/contain.h"
 
 #include <execinfo.h>
+#include <limits.h>
 #include <link.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 #include "base/error.h"
 
-enum { STACK_BYTES = 64 * 1024 };
+enum { STACK_BYTES = 128 * 1024 };
 
 /* A signal handler has no argument of ours. */
 static bb_contain *own;
@@ -81,6 +82,23 @@ static int find_module(struct dl_phdr_info *info, size_t size, void *user)
     return 0;
 }
 
+/* The program itself has no name; a copy in memory is called by its descriptor, which is a link to
+ * what it was made from. */
+static void put_module(writer *out, const char *name)
+{
+    static const char copies[] = "/proc/self/fd/";
+    char target[PATH_MAX];
+    ssize_t size = -1;
+    if (strncmp(name, copies, sizeof(copies) - 1) == 0)
+        size = readlink(name, target, sizeof(target) - 1);
+    if (size > 0) {
+        target[size] = '\0';
+        put_text(out, target);
+    } else {
+        put_text(out, *name ? name : "busbar");
+    }
+}
+
 /* "/path/module.so+0x1234", a line. */
 static void put_frame(writer *out, guint64 address)
 {
@@ -89,7 +107,7 @@ static void put_frame(writer *out, guint64 address)
     if (!found.name) {
         put_hex(out, address);
     } else {
-        put_text(out, *found.name ? found.name : "busbar");
+        put_module(out, found.name);
         put_text(out, "+");
         put_hex(out, found.offset);
     }

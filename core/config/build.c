@@ -88,6 +88,7 @@ void bb_build(bb_settings *settings, const bb_node *root, GPtrArray *problems)
     settings->drain_ms = 30000;
     bb_build_kafka(settings, bb_node_get(root, "kafka"), problems);
     build_plugin_path(settings, bb_node_find(root, "plugins", "path", NULL), problems);
+    bb_read_path(bb_node_get(root, "plugins"), "manifest", &settings->plugin_manifest);
     build_log(settings, bb_node_get(root, "log"));
     bb_read_duration(root, "drain", &settings->drain_ms, problems);
     build_admin(settings, bb_node_get(root, "admin"));

@@ -57,6 +57,7 @@ void bb_settings_free(bb_settings *settings)
     g_ptr_array_unref(settings->files);
     g_free(settings->bootstrap);
     g_free(settings->admin_listen);
+    g_free(settings->plugin_manifest);
     g_ptr_array_unref(settings->kafka);
     g_ptr_array_unref(settings->plugin_path);
     g_ptr_array_unref(settings->domains);

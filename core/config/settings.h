@@ -109,6 +109,7 @@ typedef struct bb_settings {
     char *bootstrap;        /* "host:port,..." or "embedded" */
     GPtrArray *kafka;       /* bb_kafka_property * */
     GPtrArray *plugin_path; /* char *: folders, absolute, in the order of search */
+    char *plugin_manifest;  /* file with the SHA-256 of every plugin; NULL: any may be loaded */
     GPtrArray *domains;     /* bb_domain_settings * */
     GPtrArray *handlers;    /* bb_handler_settings * */
     gint log_level;

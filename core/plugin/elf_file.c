@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #define FILE_MAX ((gsize)1 << 30)
@@ -210,18 +211,33 @@ static gboolean check_rights(const char *path, const struct stat *info, GError *
     return TRUE;
 }
 
-/* In a folder where everybody may write, and which is not sticky, anybody could swap the file. */
-static gboolean check_folder(const char *path, GError **error)
+/* Whoever may write a folder may put another file in the place of this one. A sticky folder (/tmp)
+ * lets only the owner of a file do that. */
+static gboolean check_folder(const char *path, const char *folder, GError **error)
+{
+    struct stat info;
+    if (stat(folder, &info) != 0 || !(info.st_mode & (S_IWGRP | S_IWOTH)) ||
+        (info.st_mode & S_ISVTX))
+        return TRUE;
+    return refuse(error, path,
+                  "the folder %s has mode %04o, so %s may replace the plugin; mode %04o is needed; "
+                  "'chmod go-w %s', or put the plugin elsewhere",
+                  folder, info.st_mode & 07777, info.st_mode & S_IWOTH ? "everybody" : "its group",
+                  info.st_mode & 07777u & ~022u, folder);
+}
+
+static gboolean check_folders(const char *path, GError **error)
 {
     g_autofree char *folder = g_path_get_dirname(path);
-    struct stat info;
-    if (stat(folder, &info) != 0 || !(info.st_mode & S_IWOTH) || (info.st_mode & S_ISVTX))
-        return TRUE;
-    return refuse(
-        error, path,
-        "its folder has mode %04o, so everybody may replace the plugin; mode %04o is needed; "
-        "'chmod o-w %s'",
-        info.st_mode & 07777, info.st_mode & 07777u & ~002u, folder);
+    for (;;) {
+        if (!check_folder(path, folder, error))
+            return FALSE;
+        if (!strchr(folder, '/') || strcmp(folder, "/") == 0)
+            return TRUE;
+        char *above = g_path_get_dirname(folder);
+        g_free(folder);
+        folder = above;
+    }
 }
 
 static gboolean read_all(int fd, const char *path, gsize size, unsigned char *data, GError **error)
@@ -240,23 +256,40 @@ static gboolean read_all(int fd, const char *path, gsize size, unsigned char *da
     return TRUE;
 }
 
-static gboolean check_open_file(int fd, const char *path, GError **error)
+static gboolean check_bytes(const char *path, const unsigned char *data, gsize size, GError **error)
+{
+    gboolean found = FALSE;
+    if (!bb_elf_check(path, data, size, error) ||
+        !bb_elf_check_note(path, data, size, &found, error))
+        return FALSE;
+    if (!found)
+        bb_log_warning("%s: has no note of busbar, so what it was built for is not known before it "
+                       "is loaded; build it again with this version's header",
+                       path);
+    return TRUE;
+}
+
+static gboolean check_open_file(int fd, const char *path, GBytes **ret_bytes, GError **error)
 {
     struct stat info;
     if (fstat(fd, &info) != 0) {
         g_set_error(error, BB_ERROR, BB_ERROR_IO, "%s: %s", path, g_strerror(errno));
         return FALSE;
     }
-    if (!check_rights(path, &info, error) || !check_folder(path, error))
+    if (!check_rights(path, &info, error) || !check_folders(path, error))
         return FALSE;
     gsize size = (gsize)info.st_size;
     if (size > FILE_MAX)
         return refuse(error, path, "is %zu bytes long, at most %zu are accepted", size, FILE_MAX);
     g_autofree unsigned char *data = g_malloc(size + 1);
-    return read_all(fd, path, size, data, error) && bb_elf_check(path, data, size, error);
+    if (!read_all(fd, path, size, data, error) || !check_bytes(path, data, size, error))
+        return FALSE;
+    if (ret_bytes)
+        *ret_bytes = g_bytes_new_take(g_steal_pointer(&data), size);
+    return TRUE;
 }
 
-gboolean bb_plugin_file_check(const char *path, GError **error)
+gboolean bb_plugin_file_check(const char *path, GBytes **ret_bytes, GError **error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hang the host */
     if (fd < 0) {
@@ -266,7 +299,7 @@ gboolean bb_plugin_file_check(const char *path, GError **error)
                                     : "build the plugin or correct the path");
         return FALSE;
     }
-    gboolean good = check_open_file(fd, path, error);
+    gboolean good = check_open_file(fd, path, ret_bytes, error);
     (void)close(fd); /* read only: nothing to lose */
     return good;
 }

@@ -3,19 +3,24 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "pipeline/mark.h"
 #include "plugin/elf_file.h"
 #include "plugin/handshake.h"
+#include "plugin/manifest.h"
 
 /* Loaded plugins belong to the process, as their code does: nothing is unloaded. */
 static pthread_mutex_t loaded_lock = PTHREAD_MUTEX_INITIALIZER;
 static GPtrArray *loaded; /* bb_plugin * */
+static char *manifest_path;
 
 static bb_plugin *find_loaded(const char *path)
 {
@@ -58,12 +63,58 @@ static gboolean find_symbol(void *handle, const char *path, const void **ret_sym
     return TRUE;
 }
 
-static void *open_file(const char *path, GError **error)
+static gboolean write_all(int fd, GBytes *bytes)
+{
+    gsize size = 0;
+    const char *at = g_bytes_get_data(bytes, &size);
+    while (size) {
+        ssize_t written = write(fd, at, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return FALSE;
+        at += written;
+        size -= (gsize)written;
+    }
+    return TRUE;
+}
+
+/* A copy that nobody can change any more. Its descriptor stays open with the plugin: the linker
+ * knows a library by its name, which holds the number. */
+static char *make_copy(const char *path, GBytes *bytes, GError **error)
+{
+    g_autofree char *name = g_path_get_basename(path);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 && write_all(fd, bytes) &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+        return g_strdup_printf("/proc/self/fd/%d", fd);
+    g_set_error(error, BB_ERROR, BB_ERROR_IO, "%s: cannot be copied into memory: %s", path,
+                g_strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return NULL;
+}
+
+/* What is given to the linker: the file, or with a manifest the bytes that were checked. */
+static char *admit(const char *path, GError **error)
+{
+    g_autoptr(GBytes) bytes = NULL;
+    if (!bb_plugin_file_check(path, manifest_path ? &bytes : NULL, error))
+        return NULL;
+    if (!manifest_path)
+        return g_strdup(path);
+    if (!bb_manifest_check(manifest_path, path, bytes, error))
+        return NULL;
+    return make_copy(path, bytes, error);
+}
+
+/* `file` is what is opened, `path` what it is called. */
+static void *open_file(const char *file, const char *path, GError **error)
 {
     g_autofree char *name = g_path_get_basename(path);
     bb_mark *mark = bb_mark_new("", "", name, "");
     bb_mark_begin(mark, BUSBAR_STAGE_SETUP); /* constructors run */
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     bb_mark_end(mark);
     bb_mark_free(mark);
     if (!handle) {
@@ -81,9 +132,10 @@ static bb_plugin *load(const char *path, GError **error)
     const void *symbol = NULL;
     gsize size = 0;
     busbar_plugin_descriptor copy;
-    if (!bb_plugin_file_check(path, error))
+    g_autofree char *file = admit(path, error);
+    if (!file)
         return NULL;
-    void *handle = open_file(path, error);
+    void *handle = open_file(file, path, error);
     if (!handle || !find_symbol(handle, path, &symbol, &size, error) ||
         !bb_handshake_check(&bb_handshake_host, path, symbol, size, &copy, error))
         return NULL;
@@ -91,6 +143,14 @@ static bb_plugin *load(const char *path, GError **error)
     plugin->path = g_strdup(path);
     plugin->descriptor = copy;
     return plugin;
+}
+
+void bb_plugin_use_manifest(const char *manifest)
+{
+    (void)pthread_mutex_lock(&loaded_lock); /* a plain mutex cannot fail */
+    g_free(manifest_path);
+    manifest_path = g_strdup(manifest);
+    (void)pthread_mutex_unlock(&loaded_lock);
 }
 
 const bb_plugin *bb_plugin_load(const char *path, GError **error)

@@ -17,6 +17,10 @@ typedef struct bb_plugin {
  * no such file, else BB_ERROR_PLUGIN. @owns the process */
 const bb_plugin *bb_plugin_load(const char *path, GError **error);
 
+/* From here on a plugin is loaded only when the file `manifest` (NULL: none) has its SHA-256; then
+ * out of memory, exactly as it was checked. What is loaded already stays. */
+void bb_plugin_use_manifest(const char *manifest);
+
 /* Finds `name` ("jsonl", "ownlens_customer") as name.so or handler_<name>.so in `folders` (char *),
  * or takes a path that contains a slash. The error lists the folders that were searched and the
  * nearest file name (BB_ERROR_IO). */

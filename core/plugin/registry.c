@@ -204,6 +204,7 @@ bb_registry *bb_registry_new(const bb_settings *settings, bb_metrics *metrics, G
     registry->types = g_ptr_array_new_with_free_func(bb_event_type_free);
     registry->handlers =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, bb_handler_binding_free);
+    bb_plugin_use_manifest(settings->plugin_manifest);
     for (guint i = 0; i < settings->domains->len; i++)
         add_domain(registry, settings->domains->pdata[i]);
     g_ptr_array_sort(registry->types, compare_types);

@@ -390,6 +390,39 @@ typedef struct busbar_plugin_descriptor {
  * is seen from outside comes from this declaration. */
 extern BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin;
 
+/* What a plugin's file says of itself before anything of it runs: an ELF note that every source
+ * file with this header leaves in it. The host reads it out of the bytes of the file. A file
+ * without one was built with a header from before the note, or by a compiler that makes none: the
+ * descriptor tells then. BUSBAR_NO_NOTE leaves it out. */
+#define BUSBAR_NOTE_NAME "busbar"
+#define BUSBAR_NOTE_TYPE 1u
+
+/** @brief The note, name and text in one. Never changes: another form is another type of note. */
+typedef struct busbar_note {
+    uint32_t name_size; /* with the zero behind it */
+    uint32_t text_size; /* of everything behind the name */
+    uint32_t type;      /* BUSBAR_NOTE_TYPE */
+    char name[8];       /* BUSBAR_NOTE_NAME, filled up with zeros */
+    uint32_t magic;     /* BUSBAR_MAGIC */
+    uint16_t abi_major;
+    uint16_t abi_minor;
+    uint32_t header_hash[2]; /* BUSBAR_HEADER_HASH_HIGH and _LOW */
+} busbar_note;
+
+#if defined(__GNUC__) && defined(__ELF__) && !defined(BUSBAR_NO_NOTE)
+static const busbar_note busbar_note_of_file
+    __attribute__((section(".note.busbar"), used, aligned(4))) = {
+        sizeof(BUSBAR_NOTE_NAME),
+        16u,
+        BUSBAR_NOTE_TYPE,
+        BUSBAR_NOTE_NAME,
+        BUSBAR_MAGIC,
+        BUSBAR_ABI_MAJOR,
+        BUSBAR_ABI_MINOR,
+        {BUSBAR_HEADER_HASH_HIGH, BUSBAR_HEADER_HASH_LOW},
+};
+#endif
+
 /* First members of the descriptor, spelled once. */
 #define BUSBAR_DESCRIPTOR_HEAD                                                                     \
     BUSBAR_MAGIC, (uint32_t)sizeof(busbar_plugin_descriptor), BUSBAR_ABI_MAJOR, BUSBAR_ABI_MINOR, 0u

@@ -11,8 +11,13 @@
  * newer than its own.
  *  1.0  first version
  *  1.1  extensions busbar.source/1 (source.h), busbar.storage/1 (storage.h), member `storage` of a
- * handler */
+ *       handler, the ELF note (plugin.h) */
 #define BUSBAR_ABI_MAJOR 1u
 #define BUSBAR_ABI_MINOR 1u
+
+/* The declarations of plugin.h, hashed, so that two headers that call themselves the same version
+ * can be told apart; tests/plugin-api/test_note.py says what it is to be. */
+#define BUSBAR_HEADER_HASH_HIGH 0x9e096910u
+#define BUSBAR_HEADER_HASH_LOW 0x49a0488cu
 
 #endif

@@ -197,7 +197,7 @@ TEST_F(Files, RefusesAFileThatOthersMayWrite)
 TEST_F(Files, RefusesAFolderThatEverybodyMayWrite)
 {
     ASSERT_EQ(chmod(folder.c_str(), 0777), 0);
-    expect_parts(refusal(write("plugin.so", good())), {"0777", "chmod o-w " + folder});
+    expect_parts(refusal(write("plugin.so", good())), {"0777", "chmod go-w " + folder});
 }
 
 TEST_F(Files, RefusesAFileOfAnotherUser)
