@@ -18,7 +18,7 @@
 
 enum { TURN_MS = 100, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 10000, STEADY_MS = 60000 };
 /* So many deaths in a row that nobody can be blamed for, each of a worker that did not last. */
-enum { DEATHS_MAX = 10, DEATHS_MAX_AT_START = 3 };
+enum { DEATHS_MAX = 10, DEATHS_MAX_AT_START = 5 };
 
 typedef struct supervisor {
     const bb_supervisor_plan *plan;
@@ -186,7 +186,8 @@ static void take_death(supervisor *self, bb_child *child, int status)
     g_free(child->last_death);
     child->last_death = g_strdup(death.what);
     bb_contain_carry(child->contain);
-    bb_supervisor_quarantine(child, &death, self->plan->settings, now_ms);
+    if (bb_supervisor_quarantine(child, &death, self->plan->settings, now_ms))
+        death.blamed = TRUE; /* that is known now, and the next one does without the plugin */
     plan_restart(self, child, &death, now_ms);
 }
 

@@ -55,9 +55,10 @@ void bb_supervisor_watch(bb_child *child, const bb_worker_settings *settings, gi
  * the rest is set. */
 void bb_supervisor_judge(bb_child *child, bb_death *death);
 
-/* Puts the plugin aside that has ended this worker once too often. */
-void bb_supervisor_quarantine(bb_child *child, const bb_death *death,
-                              const bb_worker_settings *settings, gint64 now_ms);
+/* Puts the plugin aside that has ended this worker once too often. TRUE when it does: the next
+ * process does without it. */
+gboolean bb_supervisor_quarantine(bb_child *child, const bb_death *death,
+                                  const bb_worker_settings *settings, gint64 now_ms);
 
 /* supervisor_admin.c: the admin port for all workers. `children`: bb_child *, borrowed. */
 typedef struct bb_supervisor_admin bb_supervisor_admin;
