@@ -12,7 +12,11 @@
 
 enum { COLUMNS = 6 };
 
-static const char guarantee[] = "at least once";
+static const char *guarantee_name(const bb_event_type *type)
+{
+    static const char *const names[] = {"at least once", "exactly once"};
+    return names[type->settings->delivery];
+}
 
 static const char *order_name(const bb_event_type *type)
 {
@@ -31,16 +35,35 @@ static char *handler_names(const bb_event_type *type)
     return g_string_free(names->len ? names : g_string_append_c(names, '-'), FALSE);
 }
 
-GPtrArray *bb_check_notes(const bb_event_type *type)
+/* What exactly-once rests on that cannot be checked from here. */
+static void add_transaction_notes(const bb_settings *settings, const bb_event_type *type,
+                                  GPtrArray *notes)
+{
+    if (type->settings->delivery != BB_EXACTLY_ONCE)
+        return;
+    if (g_strcmp0(settings->bootstrap, "embedded") == 0)
+        g_ptr_array_add(notes, g_strdup("the embedded broker has no transactions: there, exactly "
+                                        "once is only at least once"));
+    if (type->ops.handle)
+        g_ptr_array_add(notes, g_strdup("exactly once holds for what the domain's `handle` emits; "
+                                        "what else it does may happen again"));
+    g_ptr_array_add(notes, g_strdup("exactly once: whoever reads what is emitted needs "
+                                    "isolation.level read_committed"));
+}
+
+GPtrArray *bb_check_notes(const bb_settings *settings, const bb_event_type *type)
 {
     GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < type->handlers->len; i++) {
         const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
-        if (!(handler->capabilities & (BUSBAR_IDEMPOTENT | BUSBAR_STORES_OFFSETS)))
+        gboolean once_more = type->settings->delivery != BB_EXACTLY_ONCE ||
+                             !(handler->capabilities & BUSBAR_EMITS_ONLY);
+        if (once_more && !(handler->capabilities & (BUSBAR_IDEMPOTENT | BUSBAR_STORES_OFFSETS)))
             g_ptr_array_add(notes, g_strdup_printf("after a crash `%s` may get events again that "
                                                    "it has already",
                                                    handler->name));
     }
+    add_transaction_notes(settings, type, notes);
     if (type->handlers->len == 0 && !type->ops.handle)
         g_ptr_array_add(notes, g_strdup("nothing handles it: `run` only checks its events"));
     if (strcmp(type->settings->offset_reset, "latest") == 0)
@@ -108,7 +131,7 @@ static void print_notes(const bb_session *session)
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
     for (guint i = 0; i < bb_registry_count(session->registry); i++) {
-        GPtrArray *notes = bb_check_notes(bb_registry_at(session->registry, i));
+        GPtrArray *notes = bb_check_notes(session->settings, bb_registry_at(session->registry, i));
         g_ptr_array_add(all, notes);
         for (guint j = 0; j < notes->len; j++) {
             char *note = g_ptr_array_index(notes, j);
@@ -145,6 +168,27 @@ static void print_unused(const bb_session *session)
     }
 }
 
+/* What most have first; the others by name. */
+static void print_guarantees(const bb_session *session)
+{
+    guint count = bb_registry_count(session->registry), exactly = 0;
+    for (guint i = 0; i < count; i++)
+        exactly += bb_registry_at(session->registry, i)->settings->delivery == BB_EXACTLY_ONCE;
+    if (exactly == 0 || exactly == count) {
+        (void)printf("\nGuarantee: %s for all %u event types.\n",
+                     guarantee_name(bb_registry_at(session->registry, 0)), count);
+        return;
+    }
+    (void)printf("\nGuarantee: at least once for %u event types, exactly once for",
+                 count - exactly);
+    for (guint i = 0, said = 0; i < count; i++) {
+        const bb_event_type *type = bb_registry_at(session->registry, i);
+        if (type->settings->delivery == BB_EXACTLY_ONCE)
+            (void)printf("%s %s", said++ ? "," : "", type->full_name);
+    }
+    (void)printf(".\n");
+}
+
 void bb_check_print(const bb_session *session)
 {
     const bb_settings *settings = session->settings;
@@ -159,7 +203,7 @@ void bb_check_print(const bb_session *session)
         return;
     }
     print_table(session);
-    (void)printf("\nGuarantee: %s for all %u event types.\n", guarantee, count);
+    print_guarantees(session);
     print_notes(session);
     print_unused(session);
 }
@@ -174,7 +218,7 @@ static const char *assignment_of(const bb_settings *settings, const bb_event_typ
 static json_t *type_json(const bb_settings *settings, const bb_event_type *type)
 {
     json_t *handlers = json_array(), *lowered = json_array();
-    g_autoptr(GPtrArray) notes = bb_check_notes(type);
+    g_autoptr(GPtrArray) notes = bb_check_notes(settings, type);
     for (guint i = 0; i < type->handlers->len; i++) {
         const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
         json_array_append_new(handlers, json_string(handler->name));
@@ -187,8 +231,8 @@ static json_t *type_json(const bb_settings *settings, const bb_event_type *type)
                      "group", type->group, "assignment", assignment_of(settings, type),
                      "dead_letter_topic", type->dead_letter_topic ? type->dead_letter_topic : "",
                      "key", type->key_template, "order", order_name(type), "concurrency",
-                     (int)type->settings->concurrency, "handlers", handlers, "guarantee", guarantee,
-                     "notes", lowered);
+                     (int)type->settings->concurrency, "handlers", handlers, "guarantee",
+                     guarantee_name(type), "notes", lowered);
 }
 
 static void print_document(json_t *document)

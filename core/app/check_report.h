@@ -15,6 +15,6 @@ void bb_check_print_json(const bb_session *session, const GPtrArray *topics, con
 void bb_check_print_problems_json(const GPtrArray *problems);
 
 /* What weakens or bends "at least once" for an event type: char *, maybe none. */
-GPtrArray *bb_check_notes(const bb_event_type *type);
+GPtrArray *bb_check_notes(const bb_settings *settings, const bb_event_type *type);
 
 #endif

@@ -75,6 +75,7 @@ static const char *capability_in_words(const char *name)
         {"idempotent", "the same event twice leaves the same result as once (idempotent)"},
         {"stores_offsets",
          "keeps offsets with the data, so a replay is recognised (stores offsets)"},
+        {"emits_only", "has no effect but what it emits (emits only)"},
         {"transactional", "all of a flush or nothing of it is visible (transactional)"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {

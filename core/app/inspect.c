@@ -106,6 +106,8 @@ static json_t *capabilities_of(uint32_t capabilities)
         append_text(named, "stores_offsets");
     if (capabilities & BUSBAR_TRANSACTIONAL)
         append_text(named, "transactional");
+    if (capabilities & BUSBAR_EMITS_ONLY)
+        append_text(named, "emits_only");
     return named;
 }
 

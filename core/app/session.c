@@ -7,6 +7,7 @@
 
 #include "app/command.h"
 #include "base/log.h"
+#include "kafka/transaction_check.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug", NULL};
 static const int level_values[] = {3, 4, 6, 7};
@@ -93,15 +94,43 @@ bb_session *bb_session_new_settings(int *ret_exit)
     return session;
 }
 
+/* Whether the parts give what `delivery` claims. */
+static void check_delivery(const bb_session *session, GPtrArray *problems)
+{
+    for (guint i = 0; i < bb_registry_count(session->registry); i++) {
+        const bb_event_type *type = bb_registry_at(session->registry, i);
+        g_autoptr(GPtrArray) refusals = bb_transaction_refusals(session->settings, type);
+        for (guint j = 0; j < refusals->len; j++) {
+            bb_config_problem *problem = g_new0(bb_config_problem, 1);
+            problem->place = type->settings->place;
+            problem->pointer =
+                g_strdup_printf("/domains/%s/events/%s/consume/delivery", type->domain, type->name);
+            problem->message =
+                g_strdup_printf("%s cannot be delivered exactly once: %s", type->full_name,
+                                (char *)g_ptr_array_index(refusals, j));
+            g_ptr_array_add(problems, problem);
+        }
+    }
+}
+
+/* Loads the plugins; the exit code. */
+static int make_registry(bb_session *session, GPtrArray *problems)
+{
+    session->registry = bb_registry_new(session->settings, session->metrics, problems);
+    gboolean loaded = problems->len == 0;
+    check_delivery(session, problems);
+    if (problems->len)
+        return loaded ? BB_EXIT_USAGE : BB_EXIT_PLUGIN;
+    return BB_EXIT_DONE;
+}
+
 gboolean bb_session_load_plugins(bb_session *session, int *ret_exit)
 {
     g_autoptr(GPtrArray) problems = g_ptr_array_new_with_free_func(bb_config_problem_free);
-    session->registry = bb_registry_new(session->settings, session->metrics, problems);
-    if (!problems->len)
-        return TRUE;
-    bb_session_print_problems(problems);
-    *ret_exit = BB_EXIT_PLUGIN;
-    return FALSE;
+    *ret_exit = make_registry(session, problems);
+    if (problems->len)
+        bb_session_print_problems(problems);
+    return *ret_exit == BB_EXIT_DONE;
 }
 
 bb_session *bb_session_try(const char *path, const char *const *overrides, GPtrArray *problems,
@@ -110,9 +139,7 @@ bb_session *bb_session_try(const char *path, const char *const *overrides, GPtrA
     bb_session *session = load_settings(path, overrides, problems, ret_exit);
     if (!session)
         return NULL;
-    session->registry = bb_registry_new(session->settings, session->metrics, problems);
-    if (problems->len)
-        *ret_exit = BB_EXIT_PLUGIN;
+    *ret_exit = make_registry(session, problems);
     return session;
 }
 

@@ -11,6 +11,8 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->key_form = BB_KEY_CONTRACT;
     event->metadata = BB_META_CONTRACT;
     event->order = BB_ORDER_KEY;
+    event->transaction_ms = 1000;
+    event->transaction_records = 100000;
     event->concurrency = 1;
     event->batch_records = 500;
     event->in_flight_bytes = 32u * 1024 * 1024;
@@ -40,6 +42,7 @@ bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const c
     copy->producer = g_strdup(from->producer);
     copy->group = g_strdup(from->group);
     copy->instance_id = g_strdup(from->instance_id);
+    copy->transaction_instance = g_strdup(from->transaction_instance);
     copy->offset_reset = g_strdup(from->offset_reset);
     copy->on_out_of_range = g_strdup(from->on_out_of_range);
     copy->dead_letter_topic = g_strdup(from->dead_letter_topic);
@@ -62,6 +65,7 @@ void bb_event_settings_free(gpointer settings)
     g_free(event->producer);
     g_free(event->group);
     g_free(event->instance_id);
+    g_free(event->transaction_instance);
     g_free(event->offset_reset);
     g_free(event->on_out_of_range);
     g_free(event->dead_letter_topic);
@@ -106,6 +110,18 @@ static void read_membership(bb_event_settings *event, const bb_node *consume)
     bb_read_text(consume, "instance_id", &event->instance_id);
 }
 
+static void read_delivery(bb_event_settings *event, const bb_node *consume, GPtrArray *problems)
+{
+    static const char *const modes[] = {"at_least_once", "exactly_once", NULL};
+    int delivery = (int)event->delivery;
+    const bb_node *transaction = bb_node_get(consume, "transaction");
+    bb_read_choice(consume, "delivery", modes, &delivery);
+    event->delivery = (bb_guarantee)delivery;
+    bb_read_duration(transaction, "interval", &event->transaction_ms, problems);
+    bb_read_count(transaction, "records", &event->transaction_records);
+    bb_read_text(transaction, "instance", &event->transaction_instance);
+}
+
 static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrArray *problems)
 {
     static const char *const orders[] = {"key", "partition", "none", NULL};
@@ -114,6 +130,7 @@ static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrA
     read_membership(event, consume);
     bb_read_choice(consume, "order", orders, &order);
     event->order = (bb_order)order;
+    read_delivery(event, consume, problems);
     bb_read_count(consume, "concurrency", &event->concurrency);
     bb_read_count(consume, "batch_records", &event->batch_records);
     bb_read_size(consume, "in_flight_bytes", &event->in_flight_bytes, problems);

@@ -23,6 +23,7 @@ typedef struct bb_kafka_property {
     gboolean secret; /* never printed */
 } bb_kafka_property;
 
+typedef enum { BB_AT_LEAST_ONCE, BB_EXACTLY_ONCE } bb_guarantee;
 typedef enum { BB_ORDER_KEY, BB_ORDER_PARTITION, BB_ORDER_NONE } bb_order;
 /* How the members of a group share the partitions; AUTO: the best that is safe. */
 typedef enum {
@@ -55,6 +56,10 @@ typedef struct bb_event_settings {
     char *group; /* NULL: the plugin's, or "<domain>.<event>" */
     bb_assignment assignment;
     char *instance_id; /* template of a static member's id; NULL: none */
+    bb_guarantee delivery;
+    gint64 transaction_ms;      /* exactly once: longest time before a transaction is ended */
+    guint transaction_records;  /* or so many records before that */
+    char *transaction_instance; /* this process in the ids of its transactions; NULL: found */
     bb_order order;
     guint concurrency;       /* lanes; 0 runs the stages on the consumer's thread */
     guint batch_records;     /* largest batch handed to handle */

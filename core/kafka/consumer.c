@@ -65,7 +65,7 @@ static void on_dead_letter(void *user, bb_item *item, const bb_fault *fault)
         g_autofree char *line = bb_dead_letter_line(consumer->type, item, fault);
         context->rejected(context->user, line);
     }
-    (void)bb_outbox_send(context->outbox, letter); /* refused only at the end: given up then */
+    (void)bb_outbox_send(consumer->outbox, letter); /* refused only at the end: given up then */
 }
 
 static int32_t on_emit(void *user, const busbar_record *record, bb_batch *const *batches,
@@ -92,7 +92,7 @@ static int32_t on_emit(void *user, const busbar_record *record, bb_batch *const 
                                   header->value.data, (ssize_t)header->value.size);
     }
     bb_letter_hold(letter, batches, count);
-    rd_kafka_resp_err_t code = bb_outbox_send(consumer->context->outbox, letter);
+    rd_kafka_resp_err_t code = bb_outbox_send(consumer->outbox, letter);
     if (!code)
         return BUSBAR_PASS;
     *ret_reason = g_strdup_printf("cannot be sent to topic %s: %s", topic, rd_kafka_err2str(code));
@@ -217,19 +217,29 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     consumer->partitions = bb_partitions_new(type->topic);
     consumer->gauges = g_ptr_array_new();
     consumer->cut = g_array_new(FALSE, FALSE, sizeof(gint32));
+    consumer->outbox = context->outbox;
     consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
     bb_suspects *suspects = bb_suspects_used();
     if (suspects && bb_suspects_any(suspects, type->full_name))
         consumer->suspects = suspects;
     bb_consumer_make_metrics(consumer);
-    if (!make_lanes(consumer, error) || !make_client(consumer, error))
+    if (!make_lanes(consumer, error) || !bb_consumer_transaction_make(consumer, error) ||
+        !make_client(consumer, error))
         g_clear_pointer(&consumer, bb_consumer_free);
     return consumer;
 }
 
-static gboolean is_ending(bb_consumer *consumer)
+gboolean bb_consumer_is_ending(bb_consumer *consumer)
 {
     return g_atomic_int_get(&consumer->stopping) || g_atomic_int_get(&consumer->failed);
+}
+
+void bb_consumer_pause(bb_consumer *consumer, gint64 timeout_ms)
+{
+    bb_monitor_lock(&consumer->monitor);
+    if (!bb_consumer_is_ending(consumer) && timeout_ms > 0)
+        bb_monitor_wait(&consumer->monitor, timeout_ms);
+    bb_monitor_unlock(&consumer->monitor);
 }
 
 /* Partitions of the topic; 0: there is no such topic, -1: not known. */
@@ -277,16 +287,13 @@ static gboolean tell_missing(bb_consumer *consumer)
 /* TRUE when the topic is there, FALSE when the consumer is to end. */
 static gboolean wait_for_topic(bb_consumer *consumer)
 {
-    while (!is_ending(consumer)) {
+    while (!bb_consumer_is_ending(consumer)) {
         int partitions = count_partitions(consumer);
         if (partitions > 0)
             return TRUE;
         if (partitions == 0 && !tell_missing(consumer))
             return FALSE;
-        bb_monitor_lock(&consumer->monitor);
-        if (!is_ending(consumer))
-            bb_monitor_wait(&consumer->monitor, TOPIC_AGAIN_MS);
-        bb_monitor_unlock(&consumer->monitor);
+        bb_consumer_pause(consumer, TOPIC_AGAIN_MS);
     }
     return FALSE;
 }
@@ -325,7 +332,7 @@ static gint64 tick_lanes(bb_consumer *consumer, gint64 limit_ms)
 static void keep_house(bb_consumer *consumer)
 {
     gint64 now = bb_clock_monotonic_ms();
-    if (now >= consumer->commit_at_ms) {
+    if (!consumer->transaction && now >= consumer->commit_at_ms) {
         consumer->commit_at_ms = now + consumer->type->settings->commit_interval_ms;
         (void)bb_consumer_commit(consumer, 0);
     }
@@ -361,10 +368,10 @@ static gboolean turn(bb_consumer *consumer)
     if (once && consumer->has_assignment) {
         if (!bb_consumer_know_ends(consumer))
             return TRUE;
-        if (bb_consumer_reached_ends(consumer))
+        if (bb_consumer_reached_ends(consumer) && bb_consumer_transaction_is_settled(consumer))
             return FALSE;
     }
-    if (full)
+    if (!bb_consumer_transaction_turn(consumer) || full)
         bb_consumer_collect(consumer, MAX(MIN(wait, FULL_WAIT_MS), 1));
     else if (consumer->has_assignment)
         read_records(consumer, wait);
@@ -395,9 +402,12 @@ static void finish(bb_consumer *consumer)
     gboolean fast = g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST;
     gint64 drain_ms = fast ? 0 : consumer->context->settings->drain_ms;
     BB_FAULT("drain.begin");
+    if (consumer->transaction)
+        bb_consumer_transaction_end(consumer, drain_ms);
     bb_consumer_settle(consumer, drain_ms);
     BB_FAULT("drain.settled");
-    bb_consumer_commit_last(consumer, drain_ms);
+    if (!consumer->transaction)
+        bb_consumer_commit_last(consumer, drain_ms);
     BB_FAULT("drain.committed");
     bb_consumer_update_lag(consumer);
     bb_consumer_take_picture(consumer);
@@ -410,8 +420,9 @@ static void finish(bb_consumer *consumer)
 static void *run(void *data)
 {
     bb_consumer *consumer = data;
-    if (wait_for_topic(consumer) && bb_consumer_subscribe(consumer)) {
-        while (!is_ending(consumer) && turn(consumer))
+    if (wait_for_topic(consumer) && bb_consumer_transaction_open(consumer) &&
+        bb_consumer_subscribe(consumer)) {
+        while (!bb_consumer_is_ending(consumer) && turn(consumer))
             ;
     }
     finish(consumer);
@@ -455,6 +466,7 @@ void bb_consumer_join(bb_consumer *consumer)
 
 void bb_consumer_reap(bb_consumer *consumer)
 {
+    bb_consumer_transaction_stop(consumer);
     bb_consumer_collect(consumer, 0);
 }
 
@@ -494,6 +506,7 @@ void bb_consumer_free(bb_consumer *consumer)
         rd_kafka_queue_destroy(consumer->commits);
     if (consumer->client)
         (void)bb_kafka_end(consumer->client, END_MS); /* said there */
+    bb_consumer_transaction_free(consumer->transaction);
     bb_monitor_clear(&consumer->monitor);
     g_clear_error(&consumer->error);
     g_clear_pointer(&consumer->pictured, g_array_unref);

@@ -24,8 +24,8 @@ static void settle_suspects(bb_consumer *consumer, const rd_kafka_topic_partitio
         g_atomic_int_set(&marks->careful, 0);
 }
 
-static void take_answer(bb_consumer *consumer, rd_kafka_resp_err_t code,
-                        const rd_kafka_topic_partition_list_t *list)
+void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
+                             const rd_kafka_topic_partition_list_t *list)
 {
     rd_kafka_resp_err_t first = code;
     for (int i = 0; list && i < list->cnt; i++) {
@@ -52,7 +52,7 @@ static void on_answer(rd_kafka_t *client, rd_kafka_resp_err_t code,
     BB_FAULT("commit.answer");
     consumer->commit_open = FALSE;
     consumer->commit_failed = code != RD_KAFKA_RESP_ERR_NO_ERROR;
-    take_answer(consumer, code, list);
+    bb_consumer_take_commit(consumer, code, list);
 }
 
 /* TRUE when no commit is without an answer any more. */

@@ -163,6 +163,7 @@ static void count_taken(bb_consumer *consumer, guint64 taken)
     consumer->counts.in_flight += taken;
     bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->metrics.consumed, (double)taken);
+    bb_consumer_transaction_took(consumer, taken);
     bb_metric_record(consumer->metrics.in_flight, consumer->in_flight_records);
 }
 

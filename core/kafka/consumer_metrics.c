@@ -50,6 +50,18 @@ static void make_commits(bb_consumer *consumer)
         make(consumer, BUSBAR_COUNTER, "busbar_commits_total", ",result=\"failed\"", help);
 }
 
+static void make_transactions(bb_consumer *consumer)
+{
+    static const char *const help = "Transactions that were ended, by how";
+    consumer->metrics.transactions[0] =
+        make(consumer, BUSBAR_COUNTER, "busbar_transactions_total", ",result=\"committed\"", help);
+    consumer->metrics.transactions[1] =
+        make(consumer, BUSBAR_COUNTER, "busbar_transactions_total", ",result=\"aborted\"", help);
+    consumer->metrics.producers_replaced =
+        make(consumer, BUSBAR_COUNTER, "busbar_producers_replaced_total", NULL,
+             "Producers of transactions that were thrown away for a new one");
+}
+
 void bb_consumer_make_metrics(bb_consumer *consumer)
 {
     if (!consumer->context->metrics)
@@ -83,6 +95,7 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
              "Partitions whose committed offset was out of range and that went on elsewhere");
     make_commits(consumer);
     make_rebalances(consumer);
+    make_transactions(consumer);
 }
 
 /* Makes the gauges of partitions up to `partition`. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "kafka/consumer.h"
+#include "kafka/consumer_transaction.h"
 #include "kafka/partitions.h"
 #include "pipeline/monitor.h"
 #include "pipeline/worker.h"
@@ -18,7 +19,9 @@ struct bb_consumer {
     rd_kafka_t *client;
     rd_kafka_queue_t *queue; /* all records come from here */
     bb_partitions *partitions;
-    GPtrArray *workers; /* bb_worker *, one per lane */
+    bb_consumer_transaction *transaction; /* of exactly-once; else NULL */
+    bb_outbox *outbox;                    /* its own, or the one that the runner shares */
+    GPtrArray *workers;                   /* bb_worker *, one per lane */
     pthread_t thread;
     gboolean started;
 
@@ -60,8 +63,10 @@ struct bb_consumer {
         bb_metric *consumed, *released, *handled, *dropped, *dead_lettered;
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
         bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
-        bb_metric *commits[2];    /* ok, failed */
-        bb_metric *rebalances[4]; /* by bb_rebalance_kind */
+        bb_metric *commits[2];      /* ok, failed */
+        bb_metric *rebalances[4];   /* by bb_rebalance_kind */
+        bb_metric *transactions[2]; /* committed, aborted */
+        bb_metric *producers_replaced;
     } metrics;
 };
 
@@ -77,6 +82,11 @@ void bb_consumer_fail(bb_consumer *consumer, bb_error_code code, const char *for
     G_GNUC_PRINTF(3, 4);
 /* TRUE at most every few seconds. [consumer's thread] */
 gboolean bb_consumer_may_say(bb_consumer *consumer);
+
+/* Asked to stop, or failed. */
+gboolean bb_consumer_is_ending(bb_consumer *consumer);
+/* Waits, or is woken to end. [consumer's thread] */
+void bb_consumer_pause(bb_consumer *consumer, gint64 timeout_ms);
 
 /* consumer_metrics.c */
 void bb_consumer_make_metrics(bb_consumer *consumer);
@@ -107,6 +117,10 @@ void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *mes
 /* consumer_rebalance.c */
 void bb_consumer_on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
                               rd_kafka_topic_partition_list_t *list, void *opaque);
+/* While draining, lanes flush what they can. */
+void bb_consumer_set_draining(bb_consumer *consumer, gboolean draining);
+/* Lanes give up what they have not begun or wait with. */
+void bb_consumer_forget(bb_consumer *consumer);
 /* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
 void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
 
@@ -127,6 +141,9 @@ gboolean bb_consumer_rejoin(bb_consumer *consumer);
 /* Commits what is new; unless it is to wait (0: not), later when a commit is without an answer yet.
  * FALSE when waiting for it showed that it failed or has no answer. */
 gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms);
+/* What became of a commit of `list` (NULL: of nothing). */
+void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
+                             const rd_kafka_topic_partition_list_t *list);
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
  * read twice. */
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms);

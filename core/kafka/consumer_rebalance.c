@@ -61,7 +61,7 @@ static void take_over(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
     log_list(consumer, "assigned", list);
 }
 
-static void forget(bb_consumer *consumer)
+void bb_consumer_forget(bb_consumer *consumer)
 {
     gint64 epoch = bb_partitions_epoch(consumer->partitions) + 1;
     for (guint i = 0; i < consumer->workers->len; i++)
@@ -79,7 +79,7 @@ static gint64 tick(bb_consumer *consumer, gint64 limit_ms)
     return limit_ms;
 }
 
-static void set_draining(bb_consumer *consumer, gboolean draining)
+void bb_consumer_set_draining(bb_consumer *consumer, gboolean draining)
 {
     for (guint i = 0; i < consumer->workers->len; i++)
         bb_worker_set_draining(g_ptr_array_index(consumer->workers, i), draining);
@@ -103,7 +103,7 @@ static gboolean settle(bb_consumer *consumer, const rd_kafka_topic_partition_lis
                        gint64 timeout_ms)
 {
     gint64 deadline = bb_clock_monotonic_ms() + timeout_ms;
-    set_draining(consumer, TRUE);
+    bb_consumer_set_draining(consumer, TRUE);
     for (;;) {
         gint64 wait = tick(consumer, SETTLE_WAIT_MS);
         bb_consumer_collect(consumer, 0);
@@ -113,12 +113,12 @@ static gboolean settle(bb_consumer *consumer, const rd_kafka_topic_partition_lis
             break;
         bb_consumer_collect(consumer, MAX(MIN(wait, left), 1));
     }
-    set_draining(consumer, FALSE);
+    bb_consumer_set_draining(consumer, FALSE);
     if (is_settled(consumer, list))
         return TRUE;
     bb_log_warning("%s: %u records were not finished in time; they will be read again",
                    consumer->type->full_name, consumer->in_flight_records);
-    forget(consumer);
+    bb_consumer_forget(consumer);
     return FALSE;
 }
 
@@ -176,6 +176,10 @@ static void rewind_rest(bb_consumer *consumer)
  * were given up. */
 static gboolean wind_up(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
+    if (consumer->transaction) { /* holds records of all; what it gives up is read again there */
+        bb_consumer_transaction_end(consumer, consumer->context->settings->drain_ms);
+        return TRUE;
+    }
     gboolean settled = settle(consumer, list, consumer->context->settings->drain_ms);
     BB_FAULT("revoke.settled");
     /* its failure is said there; the others read it again */
@@ -193,13 +197,19 @@ static void unassign(bb_consumer *consumer, const rd_kafka_topic_partition_list_
         (void)rd_kafka_assign(consumer->client, NULL); /* fails only when closing */
 }
 
+static void discard(bb_consumer *consumer)
+{
+    bb_consumer_forget(consumer);
+    bb_consumer_transaction_discard(consumer);
+}
+
 static void give_back(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
 {
     gboolean settled = TRUE, incremental = is_incremental(consumer);
     gboolean lost = rd_kafka_assignment_lost(consumer->client) != 0;
     BB_FAULT("revoke.begin");
     if (lost) /* somebody else has them already */
-        forget(consumer);
+        discard(consumer);
     else if (!consumer->closing)
         settled = wind_up(consumer, incremental ? list : NULL);
     for (int i = 0; i < list->cnt; i++) {
@@ -220,7 +230,7 @@ static void fail_over(bb_consumer *consumer, rd_kafka_resp_err_t code)
 {
     bb_log_warning("%s: group %s: %s", consumer->type->full_name, consumer->type->group,
                    rd_kafka_err2str(code));
-    forget(consumer);
+    discard(consumer);
     bb_partitions_revoke_all(consumer->partitions);
     (void)rd_kafka_assign(consumer->client, NULL); /* with every protocol: nothing is assigned */
     consumer->has_assignment = FALSE;

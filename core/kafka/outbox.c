@@ -1,39 +1,21 @@
 /* The producer that does not give up. */
-#include "kafka/outbox.h"
+#include "kafka/outbox_private.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "kafka/client.h"
 #include "kafka/delivery_error.h"
 #include "kafka/topics.h"
-#include "pipeline/monitor.h"
 #include "pipeline/policy.h"
 
-#define POLL_MS 20
 #define SAY_AGAIN_MS 5000
 #define TOPIC_TIMEOUT_MS 10000
 #define FULL_WAIT_MS 10
 #define REPLACE_PAUSE_MS 10000
 
 static const bb_policy backoff = {0, 200, 10000};
-
-struct bb_outbox {
-    const bb_settings *settings;
-    pthread_rwlock_t client_lock; /* writers replace the client */
-    rd_kafka_t *client;
-    pthread_t thread;
-    gboolean running;
-    gint stopping;
-    gint pending;
-    bb_monitor monitor; /* guards what follows */
-    bb_letter *waiting; /* to be tried (again), in no order */
-    GHashTable *known;  /* topics that need not be made */
-    gint64 said_ms;
-    gint64 replaced_ms; /* outbox thread only */
-};
 
 bb_letter *bb_letter_new(const char *topic)
 {
@@ -73,11 +55,15 @@ static void drop(bb_outbox *outbox, bb_letter *letter)
     (void)g_atomic_int_dec_and_test(&outbox->pending);
 }
 
-/* The batches of a letter that was accepted and will never be confirmed go back unfinished. */
+/* The batches of a letter that was accepted and will never be confirmed go back unfinished. A lane
+ * may still be at work on a batch whose transaction is aborted: its items are left alone then. */
 static void give_up(bb_outbox *outbox, bb_letter *letter)
 {
-    for (guint i = 0; !letter->item && i < letter->batch_count; i++)
+    gboolean whole = !letter->item || outbox->transactions;
+    for (guint i = 0; whole && i < letter->batch_count; i++)
         g_atomic_int_set(&letter->batches[i]->spoiled, 1);
+    if (whole)
+        letter->item = NULL;
     drop(outbox, letter);
 }
 
@@ -114,6 +100,24 @@ static char *reason_of(bb_outbox *outbox, const bb_letter *letter, rd_kafka_resp
     return bb_delivery_text(fatal ? fatal : code, letter->topic, RD_KAFKA_MSG_STATUS_NOT_PERSISTED);
 }
 
+static void forget_topic(bb_outbox *outbox, const bb_letter *letter, rd_kafka_resp_err_t code)
+{
+    if (code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && code != RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
+        return;
+    bb_monitor_lock(&outbox->monitor);
+    (void)g_hash_table_remove(outbox->known, letter->topic);
+    bb_monitor_unlock(&outbox->monitor);
+}
+
+/* In a transaction a letter is not tried again alone: all of it is. */
+static void fail_transaction(bb_outbox *outbox, bb_letter *letter, rd_kafka_resp_err_t code)
+{
+    g_autofree char *reason = reason_of(outbox, letter, code);
+    forget_topic(outbox, letter, code);
+    bb_outbox_spoil(outbox, letter, reason);
+    give_up(outbox, letter);
+}
+
 static void fail(bb_outbox *outbox, bb_letter *letter, rd_kafka_resp_err_t code)
 {
     if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && letter->shorten &&
@@ -124,27 +128,31 @@ static void fail(bb_outbox *outbox, bb_letter *letter, rd_kafka_resp_err_t code)
         wait_for_retry(outbox, letter, 0);
         return;
     }
+    if (outbox->transactions && code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        fail_transaction(outbox, letter, code);
+        return;
+    }
     g_autofree char *reason = reason_of(outbox, letter, code);
     letter->attempts++;
     say(outbox, letter, reason);
-    if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
-        code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
-        bb_monitor_lock(&outbox->monitor);
-        g_hash_table_remove(outbox->known, letter->topic);
-        bb_monitor_unlock(&outbox->monitor);
-    }
+    forget_topic(outbox, letter, code);
     gint64 delay = bb_policy_backoff_ms(&backoff, letter->attempts, g_random_int());
     wait_for_retry(outbox, letter, bb_clock_monotonic_ms() + delay);
 }
 
-/* [outbox thread] */
-static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+void bb_outbox_on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
     bb_outbox *outbox = opaque;
     bb_letter *letter = message->_private;
     (void)client;
-    if (BB_FAULT_ERRNO("letter.answer") || message->err) {
-        fail(outbox, letter, message->err ? message->err : RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+    rd_kafka_resp_err_t code = message->err;
+    if (BB_FAULT_ERRNO("letter.answer") && !code)
+        code = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
+    if (code) {
+        if (outbox->transactions)
+            fail_transaction(outbox, letter, code);
+        else
+            fail(outbox, letter, code);
         return;
     }
     BB_FAULT("letter.confirmed");
@@ -152,51 +160,26 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     (void)g_atomic_int_dec_and_test(&outbox->pending);
 }
 
-static rd_kafka_t *make_client(bb_outbox *outbox, GError **error)
-{
-    static const char *const extra[] = {"enable.idempotence", "true", NULL};
-    static const char *const defaults[] = {"compression.type",
-                                           "snappy",
-                                           "linger.ms",
-                                           "5",
-                                           "partitioner",
-                                           "murmur2_random",
-                                           "message.timeout.ms",
-                                           "0",
-                                           "topic.metadata.propagation.max.ms",
-                                           "5000",
-                                           "queue.buffering.max.kbytes",
-                                           "65536",
-                                           "message.max.bytes",
-                                           "16777216"};
-    const bb_settings *settings = outbox->settings;
-    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings, extra, error);
-    if (!conf)
-        return NULL;
-    for (gsize i = 0; i < G_N_ELEMENTS(defaults); i += 2) {
-        if (!bb_kafka_conf_default(conf, settings, defaults[i], defaults[i + 1], error)) {
-            rd_kafka_conf_destroy(conf);
-            return NULL;
-        }
-    }
-    rd_kafka_conf_set_opaque(conf, outbox);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    return bb_kafka_new(RD_KAFKA_PRODUCER, conf, error);
-}
-
-bb_outbox *bb_outbox_new(const bb_settings *settings, GError **error)
+bb_outbox *bb_outbox_make(const bb_settings *settings, bb_outbox_transactions *transactions,
+                          GError **error)
 {
     bb_outbox *outbox = g_new0(bb_outbox, 1);
     outbox->settings = settings;
+    outbox->transactions = transactions;
     outbox->said_ms = -SAY_AGAIN_MS;
     outbox->replaced_ms = -REPLACE_PAUSE_MS;
     bb_monitor_init(&outbox->monitor);
     (void)pthread_rwlock_init(&outbox->client_lock, NULL); /* cannot fail without attributes */
     outbox->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    outbox->client = make_client(outbox, error);
+    outbox->client = bb_outbox_client_new(outbox, transactions ? transactions->watch : NULL, error);
     if (!outbox->client)
         g_clear_pointer(&outbox, bb_outbox_free);
     return outbox;
+}
+
+bb_outbox *bb_outbox_new(const bb_settings *settings, GError **error)
+{
+    return bb_outbox_make(settings, /* transactions= */ NULL, error);
 }
 
 rd_kafka_t *bb_outbox_client(bb_outbox *outbox)
@@ -204,7 +187,8 @@ rd_kafka_t *bb_outbox_client(bb_outbox *outbox)
     return outbox->client;
 }
 
-/* One try. The bytes stay ours until the delivery report. */
+/* One try. The bytes stay ours until the delivery report. OUTDATED: the letter's transaction is
+ * aborted. */
 static rd_kafka_resp_err_t produce(bb_outbox *outbox, bb_letter *letter)
 {
     rd_kafka_headers_t *headers =
@@ -219,15 +203,19 @@ static rd_kafka_resp_err_t produce(bb_outbox *outbox, bb_letter *letter)
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = letter},
     };
+    rd_kafka_error_t *error = NULL;
     BB_FAULT("letter.send");
     (void)pthread_rwlock_rdlock(&outbox->client_lock);
-    rd_kafka_error_t *error = rd_kafka_produceva(outbox->client, parts, G_N_ELEMENTS(parts));
+    gboolean late = outbox->transactions && !bb_outbox_admits(outbox, letter);
+    if (!late)
+        error = rd_kafka_produceva(outbox->client, parts, G_N_ELEMENTS(parts));
     (void)pthread_rwlock_unlock(&outbox->client_lock);
     BB_FAULT("letter.sent");
-    if (!error)
+    if (!error && !late)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
-    rd_kafka_error_destroy(error);
+    rd_kafka_resp_err_t code = late ? RD_KAFKA_RESP_ERR__OUTDATED : rd_kafka_error_code(error);
+    if (error)
+        rd_kafka_error_destroy(error);
     rd_kafka_headers_destroy(headers);
     return code;
 }
@@ -261,6 +249,10 @@ rd_kafka_resp_err_t bb_outbox_send(bb_outbox *outbox, bb_letter *letter)
         rd_kafka_resp_err_t code = produce(outbox, letter);
         if (!code)
             return code;
+        if (code == RD_KAFKA_RESP_ERR__OUTDATED) { /* it goes on; all of it will be done again */
+            give_up(outbox, letter);
+            return RD_KAFKA_RESP_ERR_NO_ERROR;
+        }
         gboolean full = code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
         if ((is_final(code) && !letter->item) || g_atomic_int_get(&outbox->stopping)) {
             drop(outbox, letter); /* the caller knows */
@@ -334,19 +326,13 @@ static void try_due(bb_outbox *outbox)
             wait_for_retry(outbox, letter, bb_clock_monotonic_ms() + delay);
         } else {
             rd_kafka_resp_err_t code = produce(outbox, letter);
-            if (code)
+            if (code == RD_KAFKA_RESP_ERR__OUTDATED)
+                give_up(outbox, letter);
+            else if (code)
                 fail(outbox, letter, code);
         }
         letter = next;
     }
-}
-
-/* Fails what the client has in hand, through the delivery reports. */
-static void purge(rd_kafka_t *client)
-{
-    (void)rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    while (rd_kafka_outq_len(client) > 0)
-        (void)rd_kafka_poll(client, POLL_MS);
 }
 
 /* An idempotent producer that has met a fatal error never sends again: a new one takes its place.
@@ -355,37 +341,52 @@ static void replace_if_fatal(bb_outbox *outbox)
 {
     char reason[256];
     gint64 now = bb_clock_monotonic_ms();
+    if (outbox->transactions) /* whose owner sees to it */
+        return;
     if (now - outbox->replaced_ms < REPLACE_PAUSE_MS ||
         !rd_kafka_fatal_error(outbox->client, reason, sizeof reason))
         return;
     outbox->replaced_ms = now;
     g_autoptr(GError) error = NULL;
-    rd_kafka_t *fresh = make_client(outbox, &error);
+    rd_kafka_t *fresh = bb_outbox_client_new(outbox, /* watch= */ NULL, &error);
     bb_log_warning("the producer of dead letters and emitted records is replaced: %s", reason);
     if (!fresh) {
         bb_log_error("%s", error->message);
         return;
     }
-    rd_kafka_t *old = outbox->client;
-    (void)pthread_rwlock_wrlock(&outbox->client_lock);
-    outbox->client = fresh;
-    (void)pthread_rwlock_unlock(&outbox->client_lock);
-    purge(old);
-    rd_kafka_destroy(old);
+    (void)bb_outbox_client_swap(outbox, fresh); /* said there */
+}
+
+/* FALSE when the thread is to end; else it may use the client until end_work. */
+static gboolean begin_work(bb_outbox *outbox)
+{
+    bb_monitor_lock(&outbox->monitor);
+    while (outbox->held)
+        bb_monitor_wait(&outbox->monitor, -1);
+    outbox->busy = !g_atomic_int_get(&outbox->stopping);
+    gboolean busy = outbox->busy;
+    bb_monitor_unlock(&outbox->monitor);
+    return busy;
+}
+
+/* There may be room again, or somebody who waits for the client. */
+static void end_work(bb_outbox *outbox, gboolean news)
+{
+    bb_monitor_lock(&outbox->monitor);
+    outbox->busy = FALSE;
+    if (news || outbox->held)
+        bb_monitor_wake(&outbox->monitor);
+    bb_monitor_unlock(&outbox->monitor);
 }
 
 static void *run(void *data)
 {
     bb_outbox *outbox = data;
-    while (!g_atomic_int_get(&outbox->stopping)) {
-        int events = rd_kafka_poll(outbox->client, POLL_MS);
-        if (events > 0) {
-            bb_monitor_lock(&outbox->monitor);
-            bb_monitor_wake(&outbox->monitor); /* there may be room again */
-            bb_monitor_unlock(&outbox->monitor);
-        }
+    while (begin_work(outbox)) {
+        int events = rd_kafka_poll(outbox->client, BB_OUTBOX_POLL_MS);
         try_due(outbox);
         replace_if_fatal(outbox);
+        end_work(outbox, events > 0);
     }
     return NULL;
 }
@@ -403,6 +404,16 @@ guint bb_outbox_pending(bb_outbox *outbox)
     return (guint)g_atomic_int_get(&outbox->pending);
 }
 
+void bb_outbox_give_up_waiting(bb_outbox *outbox)
+{
+    bb_letter *letter = take_due(outbox, G_MAXINT64);
+    while (letter) {
+        bb_letter *next = letter->next;
+        give_up(outbox, letter);
+        letter = next;
+    }
+}
+
 void bb_outbox_stop(bb_outbox *outbox)
 {
     g_atomic_int_set(&outbox->stopping, 1);
@@ -410,13 +421,8 @@ void bb_outbox_stop(bb_outbox *outbox)
         (void)pthread_join(outbox->thread, NULL);
     outbox->running = FALSE;
     if (outbox->client)
-        purge(outbox->client);
-    for (bb_letter *letter = outbox->waiting; letter;) {
-        bb_letter *next = letter->next;
-        give_up(outbox, letter);
-        letter = next;
-    }
-    outbox->waiting = NULL;
+        bb_outbox_client_purge(outbox->client);
+    bb_outbox_give_up_waiting(outbox);
 }
 
 void bb_outbox_free(bb_outbox *outbox)
@@ -426,6 +432,7 @@ void bb_outbox_free(bb_outbox *outbox)
     bb_outbox_stop(outbox);
     if (outbox->client)
         rd_kafka_destroy(outbox->client);
+    bb_outbox_transactions_free(outbox->transactions);
     g_hash_table_unref(outbox->known);
     (void)pthread_rwlock_destroy(&outbox->client_lock);
     bb_monitor_clear(&outbox->monitor);

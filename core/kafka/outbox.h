@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "config/settings.h"
+#include "kafka/transaction.h"
 #include "pipeline/batch.h"
 
 typedef struct bb_outbox bb_outbox;
@@ -37,6 +38,32 @@ void bb_letter_hold(bb_letter *letter, bb_batch *const *batches, guint count);
 void bb_letter_free(bb_letter *letter);
 
 bb_outbox *bb_outbox_new(const bb_settings *settings, GError **error);
+
+/* An outbox whose letters go through transactions: it has an owner, one thread, that begins and
+ * ends them. A letter that cannot be sent spoils the transaction it belongs to. While none is open,
+ * and for batches of before its `floor`, letters are given up: their records will be read again. */
+bb_outbox *bb_outbox_new_transactional(const bb_settings *settings, const char *id,
+                                       gint64 timeout_ms, GError **error);
+/* All below: on the owner's thread. `ret_reason`: why it is not DONE, to be freed; set anew. */
+bb_transaction_outcome bb_outbox_init(bb_outbox *outbox, gint64 timeout_ms, char **ret_reason);
+/* `floor`: epoch of the oldest batches that may send. */
+bb_transaction_outcome bb_outbox_begin(bb_outbox *outbox, gint64 floor, char **ret_reason);
+/* `offsets` may be NULL: there are none. */
+bb_transaction_outcome bb_outbox_commit(bb_outbox *outbox,
+                                        const rd_kafka_topic_partition_list_t *offsets,
+                                        const rd_kafka_consumer_group_metadata_t *member,
+                                        gint64 timeout_ms, char **ret_reason);
+/* Lets nothing more in, and gives up what waits. Before an abort. */
+void bb_outbox_shut(bb_outbox *outbox);
+bb_transaction_outcome bb_outbox_abort(bb_outbox *outbox, gint64 timeout_ms, char **ret_reason);
+/* Puts a new producer in the place of this one, which is ended. It is to be initialised. */
+gboolean bb_outbox_replace(bb_outbox *outbox, GError **error);
+/* Something that belongs to the open transaction could not be sent; and what (NULL: nothing). */
+gboolean bb_outbox_is_spoiled(bb_outbox *outbox);
+char *bb_outbox_spoiled_reason(bb_outbox *outbox);
+/* Every request about a transaction has been answered. */
+gboolean bb_outbox_is_clean(bb_outbox *outbox);
+
 /* The producer, for metadata requests. @owns outbox, which may replace it: not while sending */
 rd_kafka_t *bb_outbox_client(bb_outbox *outbox);
 void bb_outbox_start(bb_outbox *outbox);

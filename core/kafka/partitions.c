@@ -37,7 +37,8 @@ void bb_partitions_assign(bb_partitions *partitions, gint32 partition)
     if ((guint)partition >= before)
         g_array_set_size(partitions->states, (guint)partition + 1);
     for (guint i = before; i < partitions->states->len; i++)
-        *at(partitions, i) = (bb_partition){.committed = -1, .position = -1, .low = -1, .end = -1};
+        *at(partitions, i) =
+            (bb_partition){.committed = -1, .base = -1, .position = -1, .low = -1, .end = -1};
     bb_partition *state = at(partitions, (guint)partition);
     if (!state->assigned)
         partitions->assigned++;
@@ -49,6 +50,7 @@ void bb_partitions_assign(bb_partitions *partitions, gint32 partition)
                             .first_epoch = epoch,
                             .first = -1,
                             .committed = -1,
+                            .base = -1,
                             .position = -1,
                             .low = state->low,
                             .end = state->end};
@@ -102,8 +104,10 @@ gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 of
         (void)bb_offsets_read(state->offsets, offset); /* the first always rises */
         state->first = -1;
     }
-    if (G_UNLIKELY(state->first < 0))
+    if (G_UNLIKELY(state->first < 0)) {
         state->first = offset;
+        state->base = state->base < 0 ? offset : state->base;
+    }
     if (ret_state)
         *ret_state = state;
     state->position = offset + 1;
@@ -146,6 +150,36 @@ void bb_partitions_uncommit(bb_partitions *partitions, gint32 partition)
     bb_partition *state = bb_partitions_get(partitions, partition);
     if (state)
         state->committed = -1;
+}
+
+gboolean bb_partitions_complete(const bb_partitions *partitions)
+{
+    for (guint i = 0; i < partitions->states->len; i++) {
+        const bb_partition *state = at(partitions, i);
+        if (state->assigned && (state->older || bb_offsets_in_flight(state->offsets)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+void bb_partitions_committed(bb_partitions *partitions)
+{
+    for (guint i = 0; i < partitions->states->len; i++) {
+        bb_partition *state = at(partitions, i);
+        if (state->assigned && state->committed >= 0)
+            state->base = state->committed;
+    }
+}
+
+void bb_partitions_restart(bb_partitions *partitions)
+{
+    for (guint i = 0; i < partitions->states->len; i++) {
+        gint64 base = at(partitions, i)->base;
+        if (!at(partitions, i)->assigned)
+            continue;
+        bb_partitions_assign(partitions, (gint32)i);
+        at(partitions, i)->base = base;
+    }
 }
 
 void bb_partitions_each(const bb_partitions *partitions,

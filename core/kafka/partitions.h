@@ -13,10 +13,11 @@ typedef struct bb_partition {
     gint64 first;        /* the first record that was read in the current epoch; -1: none */
     guint64 older;       /* records in flight of earlier epochs of the assignment */
     gint64 committed;    /* what was sent to be committed last; -1: nothing */
-    gint64 position;     /* behind the last record that was read or the last end that was met; -1 */
-    gint64 read_ms;      /* timestamp of a record that was read lately; 0: none yet */
-    gint64 low, end;     /* found at the start, with `once`; -1: not yet */
-    gboolean past_end;   /* everything before `end` has been read */
+    gint64 base;     /* where an aborted transaction is read again, unless more is committed; -1 */
+    gint64 position; /* behind the last record that was read or the last end that was met; -1 */
+    gint64 read_ms;  /* timestamp of a record that was read lately; 0: none yet */
+    gint64 low, end; /* found at the start, with `once`; -1: not yet */
+    gboolean past_end; /* everything before `end` has been read */
 } bb_partition;
 
 typedef struct bb_partitions bb_partitions;
@@ -51,6 +52,13 @@ gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint6
 rd_kafka_topic_partition_list_t *bb_partitions_to_commit(bb_partitions *partitions);
 /* The commit of `partition` failed: it is due again. */
 void bb_partitions_uncommit(bb_partitions *partitions, gint32 partition);
+
+/* TRUE when every record that was read is final. */
+gboolean bb_partitions_complete(const bb_partitions *partitions);
+/* What bb_partitions_to_commit named last is committed. */
+void bb_partitions_committed(bb_partitions *partitions);
+/* A new epoch of every assigned partition, to be read again: nothing that was read counts. */
+void bb_partitions_restart(bb_partitions *partitions);
 
 /* Calls `each` for every assigned partition. */
 void bb_partitions_each(const bb_partitions *partitions,

@@ -118,6 +118,7 @@ static const busbar_handler_ops kafka_ops = {
 
 static const busbar_handler kafka_handler = {
     .struct_size = sizeof(busbar_handler),
+    .capabilities = BUSBAR_EMITS_ONLY,
     .name = "kafka",
     .summary = "Another topic of the same cluster",
     .config_schema = {config_schema, sizeof(config_schema) - 1},

@@ -311,7 +311,8 @@ typedef struct busbar_event_type {
 enum {
     BUSBAR_IDEMPOTENT = 1u << 0,     /* the same event twice leaves the same result as once */
     BUSBAR_STORES_OFFSETS = 1u << 1, /* keeps offsets with the data, so a replay is recognised */
-    BUSBAR_TRANSACTIONAL = 1u << 2   /* all of a flush or nothing of it is visible */
+    BUSBAR_TRANSACTIONAL = 1u << 2,  /* all of a flush or nothing of it is visible */
+    BUSBAR_EMITS_ONLY = 1u << 3      /* has no effect but what it emits */
 };
 
 /** @brief The operations of a handler (a sink). `open` and `handle` are required. All [worker]. */

@@ -11,7 +11,7 @@
  * newer than its own.
  *  1.0  first version
  *  1.1  extensions busbar.source/1 (source.h), busbar.storage/1 (storage.h), member `storage` of a
- *       handler, the ELF note (plugin.h) */
+ *       handler, the ELF note (plugin.h), constant BUSBAR_EMITS_ONLY */
 #define BUSBAR_ABI_MAJOR 1u
 #define BUSBAR_ABI_MINOR 1u
 
