@@ -33,9 +33,10 @@ domains:
     events:
       user_event:
         consume: {{ concurrency: {concurrency}, order: key, enrich: true, in_flight_records: 2000 }}
-        handlers: [empty]
+        handlers: [{handler}]
 handlers:
   empty: {{ plugin: {build}/lib/bench/bench_empty_handler.so }}
+  out: {{ plugin: kafka, topic: "{{topic}}-out", value: original }}
 """
 
 
@@ -74,10 +75,10 @@ class Bench:
     def tool(self, name):
         return os.path.join(BUILD, "bin", name)
 
-    def config(self, bootstrap):
+    def config(self, bootstrap, handler="empty"):
         path = os.path.join(self.folder, "busbar.yaml")
         with open(path, "w") as out:
-            out.write(CONFIG.format(bootstrap=bootstrap, build=BUILD, concurrency=self.options.concurrency))
+            out.write(CONFIG.format(bootstrap=bootstrap, build=BUILD, concurrency=self.options.concurrency, handler=handler))
         return path
 
     def make_corpus(self):
@@ -103,12 +104,14 @@ class Bench:
         else:
             say("pydantic: left out: " + pydantic.stderr.strip().splitlines()[-1])
 
-    def consume(self, kafka):
+    def load(self, kafka):
         kafka.topic(TOPIC, 6)
         kafka.topic(TOPIC + ".dlq", 1)
-        config = self.config(kafka.bootstrap)
         say("loading the topic ...")
-        measured([self.busbar, "--config", config, "publish", EVENT, self.corpus], env=self.env)
+        measured([self.busbar, "--config", self.config(kafka.bootstrap), "publish", EVENT, self.corpus], env=self.env)
+
+    def consume(self, kafka):
+        config = self.config(kafka.bootstrap)
         floor, ours = [], []
         for i in range(self.options.rounds):
             say(f"consuming, round {i + 1} of {self.options.rounds} ...")
@@ -128,6 +131,28 @@ class Bench:
             floor.append(measured([self.tool("bench_raw_producer"), kafka.bootstrap, "raw", self.corpus], env=self.env))
             ours.append(measured([self.busbar, "--config", config, "publish", EVENT, self.corpus], env=self.env))
         self.result["publish"] = {"floor": floor, "busbar": ours}
+
+    def exactly_once(self, kafka):
+        """Kafka to Kafka by the kafka handler, in both guarantees; transactions of a second."""
+        kafka.topic(TOPIC + "-out", 6)
+        config = self.config(kafka.bootstrap, "out")
+        self.result["exactly-once"] = {"at_least_once": [], "exactly_once": []}
+        for i in range(self.options.rounds):
+            say(f"exactly once, round {i + 1} of {self.options.rounds} ...")
+            for delivery, samples in self.result["exactly-once"].items():
+                consume = "domains.customer.events.user_event.consume."
+                samples.append(measured([self.busbar, "--config", config, "--set", f"{consume}group=bench-{delivery}-{i}",
+                                         "--set", f"{consume}delivery={delivery}", "run", "--once", "--only", EVENT],
+                                        env=self.env))
+
+    def rows_of_exactly_once(self):
+        plain, exact = (self.result["exactly-once"][delivery] for delivery in ("at_least_once", "exactly_once"))
+        share = median(plain, "wall") / median(exact, "wall")
+        yield ("exactly once: events per s (wall)", f"{self.options.events / median(exact, 'wall'):,.0f}",
+               f"at least once {self.options.events / median(plain, 'wall'):,.0f}", f"{share:.0%}", "at least 60%", share >= 0.6)
+        ratio = median(exact, "cpu") / median(plain, "cpu")
+        yield ("exactly once: CPU s per million", f"{median(exact, 'cpu') * 1e6 / self.options.events:.2f}",
+               f"at least once {median(plain, 'cpu') * 1e6 / self.options.events:.2f}", f"{ratio:.2f} times", "", None)
 
     def rows(self):
         million = 1e6 / self.options.events
@@ -159,6 +184,8 @@ class Bench:
                 rss = max(sample["rss"] for sample in ours)
                 yield ("consume: largest RSS", f"{rss:.0f} MiB", f"raw {max(s['rss'] for s in floor):.0f} MiB", "",
                        "under 150 MiB", rss < 150)
+        if "exactly-once" in self.result:
+            yield from self.rows_of_exactly_once()
 
 
 def machine():
@@ -192,26 +219,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1000000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["engine", "consume", "publish"], action="append")
+    parser.add_argument("--only", choices=["engine", "consume", "publish", "exactly-once"], action="append")
     parser.add_argument("--concurrency", type=int, default=1, help="lanes of the consuming side (default 1)")
     parser.add_argument("--json", default="bench.json", help="file for the figures (default bench.json)")
     options = parser.parse_args()
-    parts = options.only or ["engine", "consume", "publish"]
+    parts = options.only or ["engine", "consume", "publish", "exactly-once"]
     build()
     with tempfile.TemporaryDirectory(prefix="busbar-bench-") as folder:
         bench = Bench(options, folder)
         bench.make_corpus()
         if "engine" in parts:
             bench.engine()
-        if "consume" in parts or "publish" in parts:
+        if {"consume", "publish", "exactly-once"} & set(parts):
             say("starting Kafka ...")
             with contextlib.closing(kit.Kafka()) as kafka:
                 kafka.start()
+                bench.load(kafka)
                 if "consume" in parts:
                     bench.consume(kafka)
+                if "exactly-once" in parts:
+                    bench.exactly_once(kafka)
                 if "publish" in parts:
-                    if "consume" not in parts:
-                        kafka.topic(TOPIC, 6)
                     bench.publish(kafka)
         version = subprocess.run([bench.busbar, "version", "--verbose"], capture_output=True, text=True, env=bench.env).stdout
         found = re.search(r"librdkafka.*", version)
