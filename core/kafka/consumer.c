@@ -136,6 +136,7 @@ static gboolean make_lanes(bb_consumer *consumer, GError **error)
     guint lanes = MAX(type->settings->concurrency, 1);
     consumer->workers = g_ptr_array_new_with_free_func((GDestroyNotify)bb_worker_free);
     consumer->open = g_new0(bb_batch *, lanes);
+    consumer->spread = lanes > 1 ? bb_spread_new(lanes) : NULL;
     for (guint i = 0; i < lanes; i++) {
         bb_lane *lane = bb_lane_new(type, &lane_ops, consumer, consumer->context->metrics, error);
         if (!lane)
@@ -514,5 +515,6 @@ void bb_consumer_free(bb_consumer *consumer)
     g_ptr_array_unref(consumer->gauges);
     g_free(consumer->read);
     g_free(consumer->open);
+    bb_spread_free(consumer->spread);
     g_free(consumer);
 }

@@ -27,23 +27,30 @@ static guint32 hash_key(const char *key, gsize size)
     return hash ^ (hash >> 16);
 }
 
-static guint lane_of(bb_consumer *consumer, const rd_kafka_message_t *message)
+/* A null key goes by the partition. */
+static guint32 hash_of(const bb_consumer *consumer, const rd_kafka_message_t *message)
 {
-    guint lanes = consumer->workers->len;
-    guint partition = (guint)message->partition;
-    if (lanes == 1)
+    guint32 hash = (guint32)message->partition * 2654435761u;
+    hash ^= hash >> 16;
+    if (consumer->type->settings->order == BB_ORDER_KEY && message->key)
+        hash += hash_key(message->key, message->key_len);
+    return hash;
+}
+
+static guint lane_of(bb_consumer *consumer, const rd_kafka_message_t *message, guint16 *ret_slot)
+{
+    if (!consumer->spread)
         return 0;
-    switch (consumer->type->settings->order) {
-    case BB_ORDER_KEY:
-        if (message->key)
-            return (hash_key(message->key, message->key_len) + partition) % lanes;
-        return partition % lanes;
-    case BB_ORDER_PARTITION:
-        return partition % lanes;
-    case BB_ORDER_NONE:
-    default:
-        return consumer->next_lane % lanes;
+    if (consumer->type->settings->order != BB_ORDER_NONE)
+        return bb_spread_take(consumer->spread, hash_of(consumer, message), ret_slot);
+    if (!consumer->lane_share) {
+        guint round = MAX(consumer->reading, 1);
+        consumer->lane_share = (round + consumer->workers->len - 1) / consumer->workers->len;
+        consumer->next_lane = bb_spread_least(consumer->spread);
     }
+    consumer->lane_share--;
+    *ret_slot = bb_spread_take_lane(consumer->spread, consumer->next_lane);
+    return consumer->next_lane;
 }
 
 static bb_batch *open_batch(bb_consumer *consumer, guint lane)
@@ -62,7 +69,6 @@ static void hand_over(bb_consumer *consumer, guint lane)
         return;
     BB_FAULT("consume.hand");
     bb_worker_push(g_ptr_array_index(consumer->workers, lane), batch);
-    consumer->next_lane++;
 }
 
 void bb_consumer_complete(busbar_origin *origin)
@@ -99,7 +105,8 @@ static const bb_suspect *find_suspect(const bb_consumer *consumer,
 static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint64 epoch,
                        const bb_partition *state)
 {
-    guint lane = lane_of(consumer, message);
+    guint16 slot = 0;
+    guint lane = lane_of(consumer, message, &slot);
     const bb_suspect *suspect = find_suspect(consumer, message);
     if (G_UNLIKELY(suspect))
         hand_over(consumer, lane);
@@ -112,6 +119,7 @@ static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint6
     item->epoch = epoch;
     item->done_from = state->first;
     item->done_below = bb_offsets_frontier(state->offsets);
+    item->slot = slot;
     item->origin.partition = message->partition;
     item->origin.offset = message->offset;
     item->origin.timestamp_ms = rd_kafka_message_timestamp(message, &kind);
@@ -201,6 +209,7 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
         count += MAX(more, 0);
     }
     note_time(consumer, consumer->read[count - 1]);
+    consumer->reading = (guint)count;
     for (ssize_t i = 0; i < count; i++) {
         if (i + 1 < count)
             __builtin_prefetch(consumer->read[i + 1]); /* made by another thread */
@@ -213,10 +222,23 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
     return TRUE;
 }
 
+/* Items that have gone on in batches of their own are counted there. */
+static void leave_out_moved(bb_batch *batch)
+{
+    guint kept = 0;
+    for (guint i = 0; i < batch->count; i++) {
+        if (batch->items[i].outcome != BB_ITEM_MOVED)
+            batch->items[kept++] = batch->items[i];
+    }
+    batch->count = kept;
+}
+
 /* Notes what became of the records of a batch and lets go of them. */
 static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
 {
     gboolean spoiled = g_atomic_int_get(&batch->spoiled) != 0;
+    if (G_UNLIKELY(batch->moved))
+        leave_out_moved(batch);
     for (guint i = 0; i < batch->count; i++) {
         bb_item *item = &batch->items[i];
         guint8 outcome = spoiled ? 0 : item->outcome;
@@ -228,6 +250,8 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
         sums->handled += outcome == BUSBAR_PASS;
         sums->dropped += outcome == BUSBAR_DROP;
         sums->dead_lettered += outcome == BUSBAR_REJECT;
+        if (consumer->spread)
+            bb_spread_give_back(consumer->spread, item->slot);
         rd_kafka_message_destroy(item->message);
     }
     sums->consumed += batch->count;

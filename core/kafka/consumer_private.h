@@ -9,6 +9,7 @@
 #include "kafka/consumer_transaction.h"
 #include "kafka/partitions.h"
 #include "pipeline/monitor.h"
+#include "pipeline/spread.h"
 #include "pipeline/worker.h"
 
 enum { BB_STOP_DRAIN = 1, BB_STOP_FAST = 2 };
@@ -29,7 +30,10 @@ struct bb_consumer {
     rd_kafka_message_t **read; /* of one round */
     bb_batch **open;           /* batch being filled, per lane; NULL: none */
     bb_batch_queue pool;
-    guint next_lane;              /* order none */
+    bb_spread *spread; /* records to lanes; NULL: there is one lane */
+    guint next_lane;   /* order none: it gets the next `lane_share` records */
+    guint lane_share;
+    guint reading;                /* records of this round */
     struct bb_suspects *suspects; /* some are records of this event type; NULL: none is */
     guint64 in_flight_bytes;
     guint in_flight_records;

@@ -21,10 +21,22 @@ typedef struct bb_item {
     gint64 epoch;        /* of the partition's assignment */
     gint64 done_from;    /* all of its partition from here, and below done_below, was finished */
     gint64 done_below;   /* when it was read; -1: nothing was */
-    uint32_t faults;     /* answers at this stage that count against it */
-    uint16_t accepted;   /* sinks of the lane that have accepted it */
+    uint32_t accepted;   /* a bit for each sink of the lane that has accepted it */
+    uint16_t slot;       /* the consumer's own */
     uint8_t outcome;     /* 0 while open; BUSBAR_PASS, BUSBAR_DROP, BUSBAR_REJECT when final */
 } bb_item;
+
+/* The outcome of an item that has gone on in a batch of its own: nobody looks at it any more. */
+#define BB_ITEM_MOVED 255
+
+/* What is kept about a record that was tried and must be tried again; it is alone in its batch. */
+typedef struct bb_retry {
+    gboolean taken; /* from those that wait, to be tried */
+    guint stage;    /* where the last answer came from: 0 before the sinks, else sink + 1 */
+    guint attempts; /* calls there */
+    guint faults;   /* of those, answers that count against it */
+    gint64 due_ms;
+} bb_retry;
 
 typedef void (*bb_batch_done_fn)(bb_batch *batch, void *user);
 
@@ -38,7 +50,12 @@ struct bb_batch {
     gsize size_bytes;                 /* of keys and values */
     gint64 epoch;                     /* the latest of its items */
     const struct bb_suspect *suspect; /* its one record is handled alone; NULL: as always */
-    bb_arena *arena;                  /* headers; lives with the batch */
+    guint moved;                      /* items that have gone on in batches of their own */
+    uint32_t durable; /* a bit for each sink that has flushed what it accepted of it */
+    bb_retry retry;
+    bb_batch *parts;        /* batches made of its items that wait for what was emitted for it */
+    bb_batch *next_of_part; /* the next in such a list */
+    bb_arena *arena;        /* headers; lives with the batch */
     bb_batch_done_fn done;
     void *user;
 };
@@ -49,6 +66,11 @@ void bb_batch_free(bb_batch *batch);
 void bb_batch_clear(bb_batch *batch);
 /* The next item, cleared, with origin.struct_size and attempt set. Dead when another is added. */
 bb_item *bb_batch_add(bb_batch *batch);
+
+/* Moves an item that is open into a batch of its own. That batch is not done before what was
+ * emitted for `item` so far is confirmed: it holds on to the release of the old one. Whoever splits
+ * has a reference to the item's batch. */
+bb_batch *bb_batch_split(bb_item *item);
 
 /* [any thread] */
 void bb_batch_hold(bb_batch *batch);

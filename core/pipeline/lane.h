@@ -2,8 +2,9 @@
  * `handle`, the bound handlers, their flush.
  *
  * A state machine without a thread and without a clock: its owner calls bb_lane_step with the time
- * and learns when to call again. A record that must be tried again keeps its lane waiting, so order
- * per key holds. One owner thread; that thread is the [worker] of the plugin contract. */
+ * and learns when to call again. A record that must be tried again waits alone, and the later ones
+ * of its key wait behind it (parked.h); all others go on. Only when something all records need is
+ * down does the lane wait. One owner thread; that thread is the [worker] of the plugin contract. */
 #ifndef BB_LANE_H
 #define BB_LANE_H
 

@@ -1,0 +1,455 @@
+/* The way of records through the stages of a lane, and what follows from each answer. */
+#include "pipeline/lane_private.h"
+
+#include "base/fault.h"
+#include "pipeline/suspects.h"
+
+/* Where an answer came from, as bb_retry counts it. */
+enum { BEFORE_SINKS = 0 };
+
+static guint stage_of(guint sink)
+{
+    return sink + 1;
+}
+
+static uint32_t bit(guint sink)
+{
+    return 1u << sink;
+}
+
+/* One call: where it was, and what of it must be tried again. */
+typedef struct inquiry {
+    guint stage;
+    gint64 now_ms;
+    guint again;     /* records to be tried again */
+    gint64 delay_ms; /* the longest */
+    bb_fault fault;  /* of the last */
+    guint32 random;  /* one for all, so that those of one call stay together */
+} inquiry;
+
+/* The record alone in a batch of its own, as it was before `stage`. */
+static bb_batch *set_aside(bb_item *item, guint stage)
+{
+    bb_batch *own = item->batch->retry.taken ? item->batch : bb_batch_split(item);
+    own->items[0].event = NULL; /* made again when its turn comes */
+    if (stage)
+        own->items[0].accepted &= ~bit(stage - 1);
+    return own;
+}
+
+/* Counts one more call at `stage`. */
+static void count_try(bb_batch *own, guint stage)
+{
+    bb_retry *retry = &own->retry;
+    if (retry->stage != stage || !retry->attempts)
+        retry->attempts = retry->faults = 0;
+    retry->stage = stage;
+    retry->attempts++;
+    own->items[0].origin.attempt = retry->attempts + 1;
+}
+
+/* An earlier record of its key waits. What was answered about this one does not count: it is
+ * handed again behind the other, so that the last word about a key is that of its last record. */
+static void wait_behind(bb_lane *lane, bb_item *item, guint stage, gboolean answered)
+{
+    bb_batch *own = set_aside(item, stage);
+    if (answered)
+        count_try(own, stage);
+    bb_parked_put(lane->parked, own, 0);
+}
+
+/* Something all records need is down: the lane waits. */
+static void note_trouble(bb_lane *lane, gint64 until_ms)
+{
+    lane->trouble = lane->more_trouble = TRUE;
+    lane->pause_until_ms = MAX(lane->pause_until_ms, until_ms);
+}
+
+static void try_again(bb_lane *lane, bb_item *item, const bb_answer *answer, gint64 delay_ms,
+                      inquiry *call)
+{
+    bb_batch *own = set_aside(item, call->stage);
+    count_try(own, call->stage);
+    if (bb_policy_is_fault(answer->fault.stage, answer->verdict, answer->scope))
+        own->retry.faults++;
+    else
+        note_trouble(lane, call->now_ms + delay_ms);
+    bb_parked_put(lane->parked, own, MAX(call->now_ms + delay_ms, 1));
+    call->again++;
+    call->delay_ms = MAX(call->delay_ms, delay_ms);
+    call->fault = answer->fault;
+    call->fault.attempts = own->retry.attempts;
+}
+
+/* Applies the policy to one answer about `item`. */
+static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry *call)
+{
+    const bb_retry *retry = &item->batch->retry;
+    gboolean before = retry->taken && retry->stage == call->stage;
+    guint fault_now =
+        bb_policy_is_fault(answer->fault.stage, answer->verdict, answer->scope) ? 1 : 0;
+    const bb_judged judged = {answer->fault.stage, answer->verdict, answer->scope,
+                              (before ? retry->attempts : 0) + 1,
+                              (before ? retry->faults : 0) + fault_now};
+    if (!call->random)
+        call->random = g_random_int();
+    bb_decision decision = bb_policy_decide(&lane->policy, &judged, call->random);
+    bb_fault fault = answer->fault;
+    fault.attempts = judged.attempts;
+    switch (decision.action) {
+    case BB_ACTION_CONTINUE:
+        break;
+    case BB_ACTION_DROP:
+        item->outcome = BUSBAR_DROP;
+        break;
+    case BB_ACTION_DEAD_LETTER:
+        item->outcome = BUSBAR_REJECT;
+        lane->ops->dead_letter(lane->user, item, &fault);
+        break;
+    case BB_ACTION_RETRY:
+        try_again(lane, item, answer, decision.delay_ms, call);
+        break;
+    case BB_ACTION_STOP:
+        bb_lane_stop(lane, &fault);
+        break;
+    }
+}
+
+/* Takes those out of `task` from `from` on that are final, wait already (they have lost their
+ * event), or have to wait behind another of their key. */
+static void sift(bb_lane *lane, bb_work *task, guint from, guint stage)
+{
+    void **items = task->items->pdata;
+    guint kept = from;
+    for (guint i = from; i < task->items->len; i++) {
+        bb_item *item = items[i];
+        if (item->outcome || (lane->processed && !item->event))
+            continue;
+        if (bb_parked_blocks(lane->parked, item))
+            wait_behind(lane, item, stage, FALSE);
+        else
+            items[kept++] = item;
+    }
+    if (kept < task->items->len)
+        g_ptr_array_set_size(task->items, (gint)kept);
+}
+
+static void tell_again(bb_lane *lane, const inquiry *call)
+{
+    if (call->again && !lane->stopped)
+        lane->ops->retried(lane->user, call->again, &call->fault, call->delay_ms);
+}
+
+/* The bytes of a record were last touched by the client's thread, on another core: they are asked
+ * for while the record before is worked on. */
+static void prefetch(const bb_item *item)
+{
+    enum { CACHE_LINE = 64, FAR_ENOUGH = 2048 };
+    const char *data = item->origin.value.data;
+    gsize size = MIN(item->origin.value.size, FAR_ENOUGH);
+    for (gsize at = 0; at < size; at += CACHE_LINE)
+        __builtin_prefetch(data + at);
+}
+
+/* Parse, validate and enrich. */
+static void process(bb_lane *lane, gint64 now_ms)
+{
+    GPtrArray *items = lane->forward.items;
+    inquiry call = {BEFORE_SINKS, now_ms, 0, 0, {0}, 0};
+    for (guint i = 0; i < items->len; i++) {
+        bb_item *item = g_ptr_array_index(items, i);
+        bb_result result;
+        if (i + 1 < items->len)
+            prefetch(g_ptr_array_index(items, i + 1));
+        item->event = bb_processor_run(lane->processor, item->origin.value.data,
+                                       item->origin.value.size, &item->origin, &result);
+        if (G_LIKELY(item->event))
+            continue;
+        const bb_answer answer = {result.verdict,
+                                  result.scope,
+                                  {result.stage, result.pointer, result.keyword, result.message,
+                                   lane->type->plugin, lane->type->plugin_version, 0, NULL, NULL}};
+        guint again = call.again;
+        judge(lane, item, &answer, &call);
+        if (lane->stopped)
+            return;
+        if (call.again > again)
+            sift(lane, &lane->forward, i + 1, BEFORE_SINKS);
+    }
+    lane->forward.head = items->len;
+    tell_again(lane, &call);
+}
+
+/* The answers of a call from the first on that is not PASS. TRUE when records wait because of it.
+ */
+static gboolean take_answers(bb_lane *lane, bb_work *task, guint first, guint count, gint64 now_ms)
+{
+    bb_sink *sink = g_ptr_array_index(lane->sinks, task->sink);
+    inquiry call = {stage_of(task->sink), now_ms, 0, 0, {0}, 0};
+    for (guint i = first; i < count && !lane->stopped; i++) {
+        bb_item *item = g_ptr_array_index(task->items, task->head + i);
+        gboolean passed = bb_sink_passed(sink, i);
+        bb_answer answer;
+        if (!passed)
+            bb_sink_answer(sink, i, &answer);
+        if (call.again && (passed || answer.verdict != BUSBAR_FATAL) &&
+            bb_parked_blocks(lane->parked, item))
+            wait_behind(lane, item, call.stage, TRUE);
+        else if (passed)
+            item->accepted |= bit(task->sink);
+        else
+            judge(lane, item, &answer, &call);
+    }
+    tell_again(lane, &call);
+    return call.again > 0;
+}
+
+void bb_lane_hand(bb_lane *lane, bb_work *task, gint64 now_ms)
+{
+    bb_sink *sink = g_ptr_array_index(lane->sinks, task->sink);
+    bb_item *const *items = (bb_item *const *)&task->items->pdata[task->head];
+    guint count = MIN(task->items->len - task->head, bb_sink_limit(sink));
+    guint good = 0;
+    gboolean waits = FALSE;
+    bb_sink_handle(sink, items, count);
+    for (; good < count && bb_sink_passed(sink, good); good++)
+        items[good]->accepted |= bit(task->sink);
+    if (G_UNLIKELY(good < count))
+        waits = take_answers(lane, task, good, count, now_ms);
+    bb_sink_forget(sink); /* the texts of the answers end here */
+    if (lane->stopped)
+        return;
+    task->head += count;
+    if (waits)
+        sift(lane, task, task->head, stage_of(task->sink));
+    if (G_UNLIKELY(task != &lane->forward)) /* some of what is in hand may be final or moved */
+        sift(lane, &lane->forward, lane->forward.head, BEFORE_SINKS);
+}
+
+void bb_lane_finish(bb_batch *batch)
+{
+    for (guint i = 0; i < batch->count; i++) {
+        if (!batch->items[i].outcome)
+            batch->items[i].outcome = BUSBAR_PASS;
+    }
+    bb_batch_release(batch);
+}
+
+static gboolean any_accepted(const bb_batch *batch)
+{
+    for (guint i = 0; i < batch->count; i++) {
+        if (!batch->items[i].outcome)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* All stages are behind `batch`; it may have to wait for a flush. */
+static void put_down(bb_lane *lane, bb_batch *batch, gint64 now_ms)
+{
+    if (!lane->flushes || !any_accepted(batch)) {
+        bb_lane_finish(batch);
+        return;
+    }
+    if (!lane->unflushed.first)
+        lane->flush_at_ms = now_ms + lane->type->settings->flush_interval_ms;
+    bb_batch_queue_push(&lane->unflushed, batch);
+    lane->unflushed_bytes += batch->size_bytes;
+    lane->unflushed_records += batch->count;
+}
+
+static void end_in_hand(bb_lane *lane, gint64 now_ms)
+{
+    bb_batch *current = g_steal_pointer(&lane->current);
+    if (current)
+        put_down(lane, current, now_ms);
+    for (guint i = 0; i < lane->round->len; i++) {
+        bb_batch *batch = g_ptr_array_index(lane->round, i);
+        if (!batch->retry.taken)
+            continue; /* it waits again */
+        bb_parked_done(lane->parked, batch);
+        put_down(lane, batch, now_ms);
+    }
+    g_ptr_array_set_size(lane->round, 0);
+    lane->trouble = lane->more_trouble;
+    bb_lane_reset_when_empty(lane);
+}
+
+void bb_lane_give_up(bb_lane *lane, gint64 epoch)
+{
+    if (lane->current && lane->current->epoch < epoch)
+        bb_batch_release(g_steal_pointer(&lane->current));
+    for (guint i = 0; i < lane->round->len; i++) {
+        bb_batch *batch = g_ptr_array_index(lane->round, i);
+        if (!batch->retry.taken)
+            continue;
+        batch->items[0].event = NULL;
+        if (batch->epoch >= epoch) {
+            bb_parked_put(lane->parked, batch, batch->retry.due_ms);
+            continue;
+        }
+        bb_parked_done(lane->parked, batch);
+        bb_batch_release(batch);
+    }
+    g_ptr_array_set_size(lane->round, 0);
+    bb_lane_reset_when_empty(lane);
+}
+
+gint64 bb_lane_forward_due(const bb_lane *lane, gint64 now_ms)
+{
+    if (lane->current || lane->round->len)
+        return now_ms;
+    guint parked = bb_parked_count(lane->parked);
+    gint64 due = parked ? MAX(bb_parked_due(lane->parked), lane->pause_until_ms) : -1;
+    return !lane->incoming.first || (parked && lane->trouble) ? due : now_ms;
+}
+
+/* A suspect is handled alone: what comes before it in the round goes without it, and what comes
+ * behind it does not go yet. */
+static void isolate_suspect(bb_lane *lane)
+{
+    guint kept = 0;
+    while (kept < lane->round->len && !((bb_batch *)g_ptr_array_index(lane->round, kept))->suspect)
+        kept++;
+    if (!kept)
+        kept = MIN(lane->round->len, 1);
+    for (guint i = kept; i < lane->round->len; i++) {
+        bb_batch *batch = g_ptr_array_index(lane->round, i);
+        bb_parked_put(lane->parked, batch, batch->retry.due_ms);
+    }
+    g_ptr_array_set_size(lane->round, (gint)kept);
+}
+
+/* A round of those that wait and a batch take turns, so that neither starves the other. After an
+ * outage one record goes ahead. */
+static gboolean begin_round(bb_lane *lane, gint64 now_ms)
+{
+    if (lane->incoming.first && lane->round_last && !lane->trouble)
+        return FALSE;
+    guint max = lane->trouble ? 1 : MAX(lane->type->settings->batch_records, 1);
+    bb_parked_take(lane->parked, now_ms, max, lane->round);
+    isolate_suspect(lane);
+    for (guint i = 0; i < lane->round->len; i++) {
+        bb_batch *batch = g_ptr_array_index(lane->round, i);
+        g_ptr_array_add(lane->forward.items, &batch->items[0]);
+    }
+    return lane->round->len > 0;
+}
+
+void bb_lane_begin(bb_lane *lane, gint64 now_ms)
+{
+    BB_FAULT("lane.begin");
+    bb_work_begin(&lane->forward, 0);
+    lane->processed = FALSE;
+    lane->more_trouble = FALSE;
+    guint parked = bb_parked_count(lane->parked);
+    lane->round_last = parked && begin_round(lane, now_ms);
+    if (lane->round_last || !lane->incoming.first)
+        return;
+    lane->current = bb_batch_queue_pop(&lane->incoming);
+    for (guint i = 0; i < lane->current->count; i++)
+        g_ptr_array_add(lane->forward.items, &lane->current->items[i]);
+    if (parked)
+        sift(lane, &lane->forward, 0, BEFORE_SINKS);
+}
+
+/* Open items of `batch` that `sink` has not accepted. */
+static void collect(GPtrArray *items, bb_batch *batch, guint sink)
+{
+    for (guint i = 0; i < batch->count; i++) {
+        bb_item *item = &batch->items[i];
+        if (!item->outcome && !(item->accepted & bit(sink)))
+            g_ptr_array_add(items, item);
+    }
+}
+
+/* Records of a round that have passed the stage where they failed begin to count anew. */
+static void collect_round(bb_lane *lane, guint passed, guint sink)
+{
+    for (guint i = 0; i < lane->round->len; i++) {
+        bb_batch *batch = g_ptr_array_index(lane->round, i);
+        if (!batch->retry.taken)
+            continue;
+        if (batch->retry.stage == passed) {
+            batch->retry.attempts = batch->retry.faults = 0;
+            batch->items[0].origin.attempt = 1;
+        }
+        if (sink < lane->sinks->len)
+            collect(lane->forward.items, batch, sink);
+    }
+}
+
+/* The next sink that has something to do, or the end. */
+static void next_stage(bb_lane *lane, gint64 now_ms)
+{
+    bb_work *task = &lane->forward;
+    guint passed = lane->processed ? stage_of(task->sink) : BEFORE_SINKS;
+    guint next = lane->processed ? task->sink + 1 : 0;
+    lane->processed = TRUE;
+    for (;; passed = stage_of(next), next++) {
+        bb_work_begin(task, next);
+        gboolean more = next < lane->sinks->len;
+        if (lane->current && more)
+            collect(task->items, lane->current, next);
+        if (lane->round->len)
+            collect_round(lane, passed, next);
+        if (bb_parked_count(lane->parked)) /* a failed flush may have held back an earlier one */
+            sift(lane, task, 0, BEFORE_SINKS);
+        if (more && task->items->len)
+            return;
+        if (!more)
+            break;
+    }
+    end_in_hand(lane, now_ms);
+}
+
+/* What is in hand when it is a suspect, which is in hand alone. */
+static bb_batch *suspect_in_hand(const bb_lane *lane)
+{
+    bb_batch *batch = lane->current;
+    if (!batch && lane->round->len)
+        batch = g_ptr_array_index(lane->round, 0);
+    return batch && batch->suspect ? batch : NULL;
+}
+
+/* A record that has ended a process more than once is shown to no plugin any more. */
+static void condemn(bb_lane *lane, bb_batch *batch)
+{
+    const bb_suspect *suspect = batch->suspect;
+    bb_item *item = &batch->items[0];
+    const bb_fault fault = {.stage = suspect->stage,
+                            .pointer = "",
+                            .keyword = "crash",
+                            .message = suspect->reason,
+                            .plugin = suspect->plugin,
+                            .plugin_version = suspect->version,
+                            .attempts = suspect->deaths,
+                            .signal = suspect->signal,
+                            .stack = suspect->stack};
+    lane->forward.head = lane->forward.items->len;
+    if (item->outcome) /* it waits behind another of its key */
+        return;
+    item->outcome = BUSBAR_REJECT;
+    lane->ops->dead_letter(lane->user, item, &fault);
+}
+
+gboolean bb_lane_suspect_is_next(const bb_lane *lane)
+{
+    const bb_batch *in_hand = lane->processed ? NULL : suspect_in_hand(lane);
+    const bb_batch *next = lane->current ? NULL : lane->incoming.first;
+    return in_hand || (next && next->suspect);
+}
+
+void bb_lane_go_forward(bb_lane *lane, gint64 now_ms)
+{
+    bb_batch *suspect = lane->processed ? NULL : suspect_in_hand(lane);
+    if (suspect && suspect->suspect->condemned)
+        condemn(lane, suspect);
+    else if (!lane->processed)
+        process(lane, now_ms);
+    else if (!bb_work_is_done(&lane->forward))
+        bb_lane_hand(lane, &lane->forward, now_ms);
+    BB_FAULT("lane.stage");
+    if (!lane->stopped && bb_work_is_done(&lane->forward))
+        next_stage(lane, now_ms);
+}
