@@ -36,6 +36,33 @@ typedef struct old_descriptor {
     const void *const *handlers;
 } old_descriptor;
 
+/* The handler of contract 1.0: without `storage`. */
+typedef struct old_handler {
+    uint32_t struct_size;
+    uint32_t capabilities;
+    const char *name;
+    const char *summary;
+    busbar_bytes config_schema;
+    const busbar_handler_ops *ops;
+} old_handler;
+
+static int32_t open_handler(busbar_call *call, busbar_bytes config, void **ret_self)
+{
+    (void)call;
+    (void)config;
+    *ret_self = NULL;
+    return BUSBAR_PASS;
+}
+
+static int32_t take(void *self, busbar_call *call, const busbar_batch *batch, int32_t *verdicts)
+{
+    (void)self;
+    (void)call;
+    (void)batch;
+    (void)verdicts;
+    return BUSBAR_PASS;
+}
+
 static int32_t validate(void *self, busbar_call *call, const busbar_event *event)
 {
     (void)self;
@@ -49,6 +76,11 @@ static const old_event_ops ops = {sizeof(old_event_ops), 0, validate, NULL};
 static const old_event_type aged = {
     sizeof(old_event_type), 0, "aged", NULL, "aged", NULL, {contract, sizeof(contract) - 1}, &ops};
 static const old_event_type *const event_types[] = {&aged};
+static const busbar_handler_ops handler_ops = {
+    sizeof(busbar_handler_ops), 0, open_handler, take, NULL, NULL};
+static const old_handler sink = {sizeof(old_handler), 0,           "aged_sink", NULL,
+                                 {NULL, 0},           &handler_ops};
+static const old_handler *const handlers[] = {&sink};
 
 extern BUSBAR_EXPORT const old_descriptor old_plugin __asm__(BUSBAR_PLUGIN_SYMBOL);
 const old_descriptor old_plugin = {BUSBAR_MAGIC,
@@ -60,6 +92,6 @@ const old_descriptor old_plugin = {BUSBAR_MAGIC,
                                    "0.9",
                                    NULL,
                                    1,
-                                   0,
+                                   1,
                                    event_types,
-                                   NULL};
+                                   (const void *const *)handlers};

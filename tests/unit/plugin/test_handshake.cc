@@ -64,6 +64,30 @@ TEST(Versions, AnOldMinorPluginRunsOnANewerHost)
     EXPECT_EQ(ops.handle, nullptr);
 }
 
+TEST(Versions, AnOldMinorHandlerRunsOnANewerHost)
+{
+    const bb_handshake host = next_host();
+    const busbar_plugin_descriptor *found = symbol_of("fixture_old");
+    ASSERT_NE(found, nullptr);
+    busbar_plugin_descriptor copy;
+    g_autoptr(GError) error = nullptr;
+    ASSERT_TRUE(bb_handshake_check(&host, "old.so", found, old_size, &copy, &error))
+        << error->message;
+    ASSERT_EQ(copy.handler_count, 1u);
+    ASSERT_LT(copy.handlers[0]->struct_size, sizeof(busbar_handler))
+        << "the fixture must be shorter than the host's struct";
+    busbar_handler handler;
+    busbar_handler_ops ops;
+    memset(&handler, 0xff, sizeof(handler));
+    memset(&ops, 0xff, sizeof(ops));
+    bb_copy_handler(copy.handlers[0], &handler, &ops);
+    EXPECT_STREQ(handler.name, "aged_sink");
+    EXPECT_EQ(handler.storage, nullptr);
+    EXPECT_NE(ops.open, nullptr);
+    EXPECT_NE(ops.handle, nullptr);
+    EXPECT_EQ(ops.flush, nullptr);
+}
+
 TEST(Versions, TheSamePluginIsTooShortForTheFirstVersionThatHasTheMembers)
 {
     const busbar_plugin_descriptor *found = symbol_of("fixture_old");
