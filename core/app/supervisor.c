@@ -326,9 +326,13 @@ static gboolean begin(supervisor *self, int *ret_exit)
     return self->admin != NULL;
 }
 
-/* In a worker, the port's memory is given up with its process: its sockets are closed already. */
+/* The port of the supervisor, in a worker. It cannot be freed there, as ending it would end the
+ * connections of the supervisor, so it is kept for those who look for memory that nobody knows. */
+static bb_supervisor_admin *not_ours;
+
 static int leave_worker(supervisor *self)
 {
+    not_ours = self->admin;
     int exit_code = self->self->exit_code;
     self->self->contain = NULL; /* the last handlers of a worker still look at its memory */
     g_ptr_array_unref(self->children);
