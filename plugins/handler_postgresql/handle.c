@@ -203,6 +203,21 @@ static void state_passing(handling *at, uint32_t index, const char *reason)
                                busbar_text(NULL), busbar_text(reason));
 }
 
+/* After a crash this is as it should be; after a topic was made anew it would be a loss, so it is
+ * said. */
+static void pass_stored(handling *at, pg_place *place, const busbar_origin *origin)
+{
+    at->verdicts[at->index] = BUSBAR_PASS;
+    at->call->host->record_metric(at->call, at->self->metric_replayed, 1);
+    if (place->told)
+        return;
+    place->told = true;
+    busbar_log(at->call, BUSBAR_LOG_WARNING,
+               "partition %d: records from offset %lld on had been stored before and make no row; "
+               "if the topic was made anew, delete its rows from %s",
+               origin->partition, (long long)origin->offset, at->self->settings.offsets_table);
+}
+
 /* Encodes one event, or answers it. False after a fault that is not the event's. */
 static bool add_row(handling *at)
 {
@@ -211,14 +226,13 @@ static bool add_row(handling *at)
     const busbar_origin *origin = at->call->host->origin(event);
     const char *column = NULL;
     if (self->settings.exactly_once) {
-        const pg_place *place = find_place(at, origin);
+        pg_place *place = find_place(at, origin);
         if (!place && at->verdicts[at->index] == BUSBAR_RETRY)
             state_passing(at, at->index, "its partition was taken over by another worker");
         if (!place)
             return at->verdicts[at->index] != 0;
         if (pg_places_stored(place, origin->offset)) {
-            at->verdicts[at->index] = BUSBAR_PASS;
-            at->call->host->record_metric(at->call, self->metric_replayed, 1);
+            pass_stored(at, place, origin);
             return true;
         }
     }

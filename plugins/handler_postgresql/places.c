@@ -224,8 +224,10 @@ bool pg_places_take(pg_places *places, pg_place *place, int64_t assignment, int6
                     pg_connection *connection, bool *ret_stale, pg_fault *fault)
 {
     fence found;
-    if (assignment != place->assignment)
+    if (assignment != place->assignment) {
         place->wait_ms = 0;
+        place->told = false;
+    }
     place->assignment = assignment;
     place->taken = false;
     *ret_stale = false;

@@ -23,6 +23,7 @@ typedef struct pg_place {
     int64_t assignment;
     int64_t epoch;                         /* of the fence; -1: it is not ours */
     bool taken;                            /* the epoch is ours */
+    bool told;                             /* that records of it had been stored before */
     int64_t wait_ms;                       /* not to be taken before; 0: at any time */
     pg_ranges known;                       /* stored by others and before */
     pg_ranges own;                         /* stored by this writer */

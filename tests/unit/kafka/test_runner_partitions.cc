@@ -60,6 +60,21 @@ TEST_F(Partitions, WhatIsNotAssignedIsNotRead)
     EXPECT_EQ(-1, bb_partitions_read(partitions, 2, 1, nullptr));
 }
 
+TEST_F(Partitions, TheFirstRecordOfEachEpochIsNoted)
+{
+    const bb_partition *state = nullptr;
+    bb_partitions_assign(partitions, 0);
+    bb_partitions_read(partitions, 0, 10, &state);
+    bb_partitions_read(partitions, 0, 14, &state);
+    ASSERT_NE(state, nullptr);
+    EXPECT_EQ(10, state->first);
+    EXPECT_EQ(-1, bb_offsets_frontier(state->offsets));
+    bb_partitions_read(partitions, 0, 3, &state); /* it goes back: another epoch */
+    EXPECT_EQ(3, state->first);
+    bb_partitions_assign(partitions, 0);
+    EXPECT_EQ(-1, bb_partitions_get(partitions, 0)->first);
+}
+
 TEST_F(Partitions, CompletionsOfAnEarlierAssignmentAreDiscarded)
 {
     bb_partitions_assign(partitions, 0);

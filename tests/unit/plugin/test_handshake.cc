@@ -34,6 +34,21 @@ const busbar_plugin_descriptor *symbol_of(const char *name)
                : nullptr;
 }
 
+TEST(Handshake, AHandlerOfTheFirstVersionMakesNoTables)
+{
+    const busbar_handler_ops ops = {sizeof(ops), 0, nullptr, nullptr, nullptr, nullptr};
+    busbar_handler handler = {}, copy;
+    busbar_handler_ops ops_copy;
+    handler.struct_size = offsetof(busbar_handler, storage);
+    handler.ops = &ops;
+    handler.storage = [](busbar_call *, busbar_bytes, busbar_bytes, busbar_bytes *) { return 1; };
+    bb_copy_handler(&handler, &copy, &ops_copy);
+    EXPECT_EQ(copy.storage, nullptr);
+    handler.struct_size = sizeof(handler);
+    bb_copy_handler(&handler, &copy, &ops_copy);
+    EXPECT_NE(copy.storage, nullptr);
+}
+
 constexpr size_t old_size = offsetof(busbar_plugin_descriptor, get_extension);
 
 } // namespace

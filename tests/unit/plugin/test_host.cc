@@ -14,6 +14,7 @@ extern "C" {
 #include "plugin/registry.h"
 #include <busbar/json.h>
 #include <busbar/source.h>
+#include <busbar/storage.h>
 }
 
 namespace
@@ -486,4 +487,66 @@ TEST_F(Host, ThousandsOfEventsTakeNoMoreMemoryThanTheFirst)
     for (int i = 0; i < 1000; i++)
         ASSERT_NE(run(R"({"id":"a\u0041"})"), nullptr);
     EXPECT_EQ(bb_arena_used(bb_processor_arena(processor)), used);
+}
+
+const busbar_storage_v1 *storage_extension()
+{
+    return static_cast<const busbar_storage_v1 *>(
+        bb_host_table()->get_extension(BUSBAR_STORAGE_EXTENSION));
+}
+
+TEST_F(Host, AHandlerLearnsWhatItWorksFor)
+{
+    std::vector<bb_statement> statements(1);
+    ASSERT_NE(run(R"({"id":"a"})"), nullptr) << result.message;
+    bb_call call = call_of(BUSBAR_STAGE_SETUP, statements);
+    char group[] = "group";
+    type.group = group;
+    busbar_binding binding = {};
+    binding.struct_size = sizeof(binding);
+    ASSERT_EQ(storage_extension()->binding(&call.base, &binding), 1);
+    EXPECT_EQ(str(binding.event), "shop.order");
+    EXPECT_EQ(str(binding.topic), "orders");
+    EXPECT_EQ(str(binding.group), "group");
+    EXPECT_EQ(str(binding.handler), "fake");
+    EXPECT_EQ(str(binding.contract), contract_text);
+    EXPECT_EQ(binding.process.size, 16u);
+    // an older plugin has a shorter struct: nothing behind it is touched
+    busbar_binding shorter = {};
+    shorter.struct_size = offsetof(busbar_binding, topic);
+    ASSERT_EQ(storage_extension()->binding(&call.base, &shorter), 1);
+    EXPECT_EQ(str(shorter.handler), "fake");
+    EXPECT_EQ(shorter.topic.data, nullptr);
+    call.type = nullptr;
+    EXPECT_EQ(storage_extension()->binding(&call.base, &binding), 0);
+}
+
+TEST_F(Host, AHandlerLearnsWhereARecordStands)
+{
+    std::vector<bb_statement> statements(2);
+    ASSERT_NE(run(R"({"id":"a"})"), nullptr) << result.message;
+    bb_call call = call_of(BUSBAR_STAGE_SINK, statements);
+    bb_item first = {}, second = {};
+    first.epoch = 3;
+    first.done_from = 10;
+    first.done_below = 15;
+    second.epoch = 4;
+    second.done_from = 20;
+    second.done_below = -1;
+    bb_item *items[] = {&first, &second};
+    busbar_position position = {};
+    position.struct_size = sizeof(position);
+    EXPECT_EQ(storage_extension()->position(&call.base, 0, &position), 0) << "no records here";
+    call.items = items;
+    call.lost_before = 4;
+    ASSERT_EQ(storage_extension()->position(&call.base, 0, &position), 1);
+    EXPECT_EQ(position.assignment, 3);
+    EXPECT_EQ(position.finished_from, 10);
+    EXPECT_EQ(position.finished_below, 15);
+    EXPECT_NE(position.lost, 0u);
+    ASSERT_EQ(storage_extension()->position(&call.base, 1, &position), 1);
+    EXPECT_EQ(position.assignment, 4);
+    EXPECT_EQ(position.finished_below, -1);
+    EXPECT_EQ(position.lost, 0u);
+    EXPECT_EQ(storage_extension()->position(&call.base, 2, &position), 0);
 }
