@@ -156,6 +156,11 @@ static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_consumer *consumer,
     g_snprintf(bound, sizeof bound, "%" G_GUINT64_FORMAT, kilobytes);
     if (!bb_kafka_conf_default(conf, settings, "queued.max.messages.kbytes", bound, error))
         return FALSE;
+    /* A member that heard of its topic before its broker did has no partitions until it asks again:
+     * not for five minutes. Partitions that are added are seen sooner, too. */
+    if (!bb_kafka_conf_default(conf, settings, "topic.metadata.refresh.interval.ms", "10000",
+                               error))
+        return FALSE;
     /* a full local queue is looked at again sooner */
     return bb_gate_active(BB_GATE_NO_FETCH_BACKOFF) ||
            bb_kafka_conf_default(conf, settings, "fetch.queue.backoff.ms", "10", error);

@@ -53,7 +53,7 @@ static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap)
                                        {"group.id", "wire"},
                                        {"fetch.wait.max.ms", "20"},
                                        {"enable.idempotence", "true"},
-                                       {"log_level", "3"},
+                                       {"log_level", "2"},
                                        {"topic.metadata.refresh.interval.ms", "1000"}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)

@@ -323,7 +323,6 @@ def broker_pause(run):
 
 @fault("partitions_added", REAL)
 def partitions_added(run):
-    run.properties += ", topic.metadata.refresh.interval.ms: 1000"
     yield
     yield from some_time(run, 0.2, 0.6)
     run.broker.grow_topic(run.topic, 6)
