@@ -2,6 +2,7 @@
 #include "kafka/consumer_transaction.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "kafka/consumer_private.h"
 #include "kafka/transaction_check.h"
@@ -213,14 +214,19 @@ static bb_transaction_outcome perform(bb_consumer *consumer, bb_transaction_acti
 {
     switch (action) {
     case BB_TRANSACTION_INIT:
+        BB_FAULT("transaction.init");
         return init(consumer, ret_reason);
     case BB_TRANSACTION_REWIND:
+        BB_FAULT("transaction.rewind");
         return rewind_all(consumer, ret_reason);
     case BB_TRANSACTION_BEGIN:
+        BB_FAULT("transaction.begin");
         return bb_outbox_begin(consumer->outbox, consumer->transaction->floor, ret_reason);
     case BB_TRANSACTION_COMMIT:
+        BB_FAULT("transaction.end");
         return commit(consumer, timeout_ms, ret_reason);
     case BB_TRANSACTION_ABORT:
+        BB_FAULT("transaction.abort");
         return discard(consumer, timeout_ms, ret_reason);
     default:
         return BB_OUTCOME_DONE;
@@ -249,6 +255,7 @@ static bb_transaction_action step(bb_consumer *consumer, gint64 timeout_ms)
     if (action == BB_TRANSACTION_ABORT)
         say_abort(consumer, &view);
     bb_transaction_outcome outcome = perform(consumer, action, timeout_ms, &reason);
+    BB_FAULT("transaction.done");
     bb_transaction_answer(&own->state, outcome, bb_outbox_is_clean(own->outbox),
                           bb_clock_monotonic_ms(), g_random_int());
     if (outcome == BB_OUTCOME_HOPELESS)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -145,6 +146,7 @@ bb_transaction_outcome bb_outbox_commit(bb_outbox *outbox,
         if (outcome != BB_OUTCOME_DONE)
             return outcome;
     }
+    BB_FAULT("transaction.offsets");
     gint64 left = MAX(deadline - bb_clock_monotonic_ms(), 1);
     return judge(rd_kafka_commit_transaction(outbox->client, (int)left), BB_TRANSACTION_COMMIT,
                  TRUE, ret_reason);

@@ -12,6 +12,8 @@ REAL = ("single", "cluster")
 POINTS = ("consume.read", "consume.hand", "consume.account", "lane.begin", "lane.stage", "lane.flush", "lane.flushed", "lane.finish",
           "commit.begin", "commit.sent", "commit.answer", "assign.begin", "assign.done", "letter.make", "letter.send", "letter.sent",
           "letter.confirmed", "letter.topic")
+TRANSACTION_POINTS = ("transaction.init", "transaction.rewind", "transaction.begin", "transaction.offsets", "transaction.end",
+                      "transaction.abort", "transaction.done")
 REVOKE_POINTS = ("revoke.begin", "revoke.settled", "revoke.committed", "revoke.done")
 DRAIN_POINTS = ("drain.begin", "drain.settled", "drain.committed", "drain.closed")
 RARE = ("assign.begin", "assign.done", "letter.make", "letter.send", "letter.sent", "letter.confirmed", "letter.topic", *REVOKE_POINTS,
@@ -54,7 +56,7 @@ def at_point(point, action, repeats):
     return act
 
 
-for _point in (*POINTS, *REVOKE_POINTS, *DRAIN_POINTS):
+for _point in (*POINTS, *TRANSACTION_POINTS, *REVOKE_POINTS, *DRAIN_POINTS):
     FAULTS[f"kill@{_point}"] = (at_point(_point, "kill", True), ALL)
     FAULTS[f"kill_supervisor@{_point}"] = (at_point(_point, "parent", True), ALL)
     FAULTS[f"delay@{_point}"] = (at_point(_point, "delay:400", False), ALL)

@@ -125,6 +125,8 @@ class Run:
         self.deadline = "30s"  # of calls into a plugin
         if mode != "at_least_once":
             self.consume = f", delivery: {mode}"
+        if mode == "exactly_once":
+            self.consume += f", transaction: {{ interval: {self.chance.choice([50, 200, 600])}ms }}"
         self.load_done = False
         self.at_once = 0.33  # this part of the load is there before busbar starts
         self.produced = []   # (id, crc)
