@@ -5,7 +5,7 @@
 
 #include "app/command.h"
 #include "app/run_admin.h"
-#include "app/run_rows.h"
+#include "app/run_report.h"
 #include "app/run_view.h"
 #include "app/session.h"
 #include "app/supervisor.h"
@@ -122,15 +122,6 @@ static void announce(const GPtrArray *types, const bb_settings *settings)
                 types->len == 1 ? "" : "s", settings->bootstrap);
 }
 
-static void count_all(bb_runner *runner, const GPtrArray *types, bb_contain *contain)
-{
-    for (guint i = 0; i < types->len; i++) {
-        const bb_event_type *type = g_ptr_array_index(types, i);
-        bb_run_counts counts = bb_runner_counts(runner, type);
-        bb_contain_count(contain, type->full_name, type->topic, &counts);
-    }
-}
-
 static void wait_for_end(bb_runner *runner, const GPtrArray *types, bb_run_view *view,
                          bb_run_admin *admin, bb_contain *contain)
 {
@@ -140,18 +131,9 @@ static void wait_for_end(bb_runner *runner, const GPtrArray *types, bb_run_view 
         while (taken < stops)
             take_stop(runner, ++taken);
         bb_run_view_update(view);
-        count_all(runner, types, contain);
+        bb_run_report_count(runner, types, contain);
         bb_run_admin_beat(admin);
     }
-}
-
-/* A failure while consuming is printed by the supervisor, below the summary. */
-static int fail(bb_contain *contain, GError *error)
-{
-    int exit_code = bb_error_exit_code(error);
-    g_strlcpy(contain->error, error->message, sizeof(contain->error));
-    g_error_free(error);
-    return exit_code;
 }
 
 static int consume(const bb_session *session, GPtrArray *types, const bb_run_options *run_options,
@@ -176,8 +158,8 @@ static int consume(const bb_session *session, GPtrArray *types, const bb_run_opt
     wait_for_end(runner, types, view, admin, contain);
     gboolean good = bb_runner_join(runner, &error);
     bb_run_view_end(view);
-    count_all(runner, types, contain);
-    return good ? BB_EXIT_DONE : fail(contain, g_steal_pointer(&error));
+    bb_run_report_count(runner, types, contain);
+    return good ? BB_EXIT_DONE : bb_run_report_fail(contain, g_steal_pointer(&error));
 }
 
 typedef struct job {
@@ -266,41 +248,10 @@ static GPtrArray *domains_of(const bb_contain *contain)
     return domains;
 }
 
-static GArray *rows_of(const bb_contain *const *workers, guint count)
-{
-    GArray *rows = g_array_new(FALSE, FALSE, sizeof(bb_run_row));
-    for (guint i = 0; i < count; i++) {
-        for (guint k = 0; k < workers[i]->row_count; k++) {
-            const bb_contain_row *from = &workers[i]->rows[k];
-            bb_run_row row = {from->event, from->topic, from->counts};
-            row.counts.consumed += from->before.consumed;
-            row.counts.handled += from->before.handled;
-            row.counts.dropped += from->before.dropped;
-            row.counts.dead_lettered += from->before.dead_lettered;
-            row.counts.retries += from->before.retries;
-            g_array_append_val(rows, row);
-        }
-    }
-    return rows;
-}
-
-/* As text it is for the reader of the log: standard output may be a handler's. */
 static void finish(const bb_contain *const *workers, guint count, guint restarts, void *user)
 {
     const job *self = user;
-    g_autoptr(GArray) rows = rows_of(workers, count);
-    g_autoptr(GString) text = g_string_new(NULL);
-    double seconds = (double)(bb_clock_monotonic_ms() - self->started_ms) / 1000;
-    if (!rows->len)
-        return; /* none got as far as consuming, and each has said why */
-    bb_run_rows_summary((const bb_run_row *)(void *)rows->data, rows->len, seconds, restarts,
-                        option_json, text);
-    (void)fputs(text->str, option_json ? stdout : stderr);
-    (void)fflush(NULL); /* nobody is left to be told when it fails */
-    for (guint i = 0; i < count; i++) {
-        if (*workers[i]->error)
-            bb_app_error("%s", workers[i]->error);
-    }
+    bb_run_report_print(workers, count, restarts, self->started_ms, option_json);
 }
 
 static int supervise(job *self)

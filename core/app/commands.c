@@ -13,6 +13,7 @@ extern const bb_command bb_command_storage;
 extern const bb_command bb_command_dlq;
 extern const bb_command bb_command_offsets;
 extern const bb_command bb_command_extract;
+extern const bb_command bb_command_replay;
 extern const bb_command bb_command_generate;
 extern const bb_command bb_command_new;
 extern const bb_command bb_command_version;
@@ -33,6 +34,7 @@ static const bb_command *const all_commands[] = {
     &bb_command_dlq,
     &bb_command_offsets,
     &bb_command_extract,
+    &bb_command_replay,
     &bb_command_generate,
     &bb_command_new,
     &bb_command_inspect,

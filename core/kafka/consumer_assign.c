@@ -17,8 +17,14 @@ static void query_end(gint32 partition, bb_partition *state, void *user)
 {
     ends *found = user;
     bb_consumer *consumer = found->consumer;
+    const bb_run_options *options = &consumer->context->options;
     if (state->end >= 0 || !found->all)
         return;
+    if (options->ends) {
+        state->low = 0;
+        state->end = (guint)partition < options->end_count ? options->ends[partition] : 0;
+        return;
+    }
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(consumer->client, consumer->type->topic, partition,
                                          &state->low, &state->end, QUERY_TIMEOUT_MS);

@@ -7,11 +7,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "kafka/client.h"
+#include "kafka/gates.h"
 #include "kafka/topics.h"
 
 #define REQUEST_TIMEOUT_MS 30000
 /* No record for so long, with some still to come, is an error. */
 #define SILENCE_MS 60000
+#define NUDGE_MS 10
 
 struct bb_range_reader {
     rd_kafka_t *client;
@@ -20,6 +22,7 @@ struct bb_range_reader {
     guint found;       /* where the last record's partition is */
     guint open;        /* partitions that are not done */
     gint64 heard_ms;
+    gint64 nudged_ms;
 };
 
 bb_range bb_range_all(void)
@@ -48,6 +51,11 @@ bb_range_reader *bb_range_reader_new(const bb_settings *settings, const char *gr
     rd_kafka_conf_t *conf = bb_kafka_conf_new(settings, extra, error);
     if (!conf)
         return NULL;
+    if (!bb_gate_active(BB_GATE_NO_FETCH_BACKOFF) &&
+        !bb_kafka_conf_default(conf, settings, "fetch.queue.backoff.ms", "10", error)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
     reader->client = bb_kafka_new(RD_KAFKA_CONSUMER, conf, error);
     if (!reader->client)
         return NULL;
@@ -210,6 +218,27 @@ gboolean bb_range_reader_narrow(bb_range_reader *reader, const bb_range *range, 
     return range->from_ms < 0 || !reader->parts->len || find_times(reader, range->from_ms, error);
 }
 
+gboolean bb_range_reader_resolve(bb_range_reader *reader, gboolean *ret_exact, GError **error)
+{
+    const bb_range_part *first = reader->parts->len ? bb_range_reader_part(reader, 0) : NULL;
+    *ret_exact = !first || (first->from_ms < 0 && first->to_ms < 0);
+    if (*ret_exact)
+        return TRUE;
+    if (!knows_times(reader, ret_exact, error))
+        return FALSE;
+    if (!*ret_exact || first->to_ms < 0)
+        return TRUE; /* the starts are where narrow found them */
+    rd_kafka_topic_partition_list_t *list = ask_times(reader, first->to_ms, error);
+    for (int i = 0; list && i < list->cnt; i++) {
+        gint64 offset = list->elems[i].offset;
+        bb_range_part *part = bb_range_reader_part(reader, (guint)i);
+        part->end = offset >= 0 ? MIN(part->end, offset) : part->end;
+    }
+    if (list)
+        rd_kafka_topic_partition_list_destroy(list);
+    return list != NULL;
+}
+
 gboolean bb_range_reader_begin(bb_range_reader *reader, GError **error)
 {
     guint count = reader->parts->len;
@@ -324,11 +353,39 @@ static gboolean take_record(bb_range_reader *reader, bb_range_part *part,
     return TRUE;
 }
 
+/* See the gate no-fetch-backoff: any request to the leader of a partition wakes its fetcher. */
+static void nudge(bb_range_reader *reader)
+{
+    gint64 low, high, now_ms = bb_clock_monotonic_ms();
+    if (now_ms - reader->nudged_ms < NUDGE_MS)
+        return;
+    reader->nudged_ms = now_ms;
+    for (guint i = 0; i < reader->parts->len; i++) {
+        const bb_range_part *part = bb_range_reader_part(reader, i);
+        if (!part->is_done) {
+            (void)rd_kafka_query_watermark_offsets(reader->client, part->topic, part->partition,
+                                                   &low, &high, 1000); /* sent is enough */
+            return;
+        }
+    }
+}
+
+/* What is in the queue, and only when that is empty what comes. */
+static rd_kafka_message_t *poll_next(bb_range_reader *reader, int timeout_ms)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->client, 0);
+    if (message)
+        return message;
+    if (bb_gate_active(BB_GATE_NO_FETCH_BACKOFF))
+        nudge(reader);
+    return rd_kafka_consumer_poll(reader->client, timeout_ms);
+}
+
 rd_kafka_message_t *bb_range_reader_next(bb_range_reader *reader, int timeout_ms, GError **error)
 {
     if (reader->open == 0)
         return NULL;
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(reader->client, timeout_ms);
+    rd_kafka_message_t *message = poll_next(reader, timeout_ms);
     if (!message) {
         if (bb_clock_monotonic_ms() - reader->heard_ms > SILENCE_MS)
             (void)fail(error, bb_range_reader_part(reader, 0)->topic, "no record came",

@@ -50,6 +50,10 @@ guint bb_range_reader_count(const bb_range_reader *reader);
 bb_range_part *bb_range_reader_part(bb_range_reader *reader, guint index);
 /* Narrows all partitions that were added. */
 gboolean bb_range_reader_narrow(bb_range_reader *reader, const bb_range *range, GError **error);
+/* After narrow: moves starts and ends to where the times are, so that offsets alone say it. FALSE
+ * in
+ * `*ret_exact`: the broker knows no times, and only reading finds them. */
+gboolean bb_range_reader_resolve(bb_range_reader *reader, gboolean *ret_exact, GError **error);
 gboolean bb_range_reader_begin(bb_range_reader *reader, GError **error);
 
 /* Offsets between starts and ends. */

@@ -22,6 +22,10 @@ typedef struct bb_run_counts {
 typedef struct bb_run_options {
     gboolean once;             /* up to the end offsets found at the start, then stop */
     gint64 connect_timeout_ms; /* -1: for ever */
+    /* With `once`: where to end instead, by partition, for a runner of one event type; partitions
+     * beyond end at once. Must live as long. NULL: the end offsets. */
+    const gint64 *ends;
+    guint end_count;
 } bb_run_options;
 
 /* `types`: const bb_event_type *. Makes everything, starts nothing. */

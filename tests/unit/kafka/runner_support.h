@@ -250,7 +250,9 @@ class RunnerUnderTest
         GPtrArray *list = g_ptr_array_new();
         for (const bb_event_type *type : types)
             g_ptr_array_add(list, const_cast<bb_event_type *>(type));
-        const bb_run_options options = {once, timeout_ms};
+        bb_run_options options = {};
+        options.once = once;
+        options.connect_timeout_ms = timeout_ms;
         GError *error = nullptr;
         runner = bb_runner_new(settings_.get(), list, &options, nullptr, &error);
         EXPECT_TRUE(runner) << take(&error);
