@@ -22,6 +22,8 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->enrich = TRUE;
     event->offset_reset = g_strdup("earliest");
     event->on_out_of_range = g_strdup("stop");
+    event->dedup_records = 100000;
+    event->dedup_bytes = 16u * 1024 * 1024;
     event->dead_letter_create = TRUE;
     event->retry_attempts = 5;
     event->retry_initial_ms = 100;
@@ -44,6 +46,7 @@ bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const c
     copy->instance_id = g_strdup(from->instance_id);
     copy->transaction_instance = g_strdup(from->transaction_instance);
     copy->offset_reset = g_strdup(from->offset_reset);
+    copy->dedup_key = g_strdup(from->dedup_key);
     copy->on_out_of_range = g_strdup(from->on_out_of_range);
     copy->dead_letter_topic = g_strdup(from->dead_letter_topic);
     copy->handlers = g_ptr_array_new_with_free_func(g_free);
@@ -68,6 +71,7 @@ void bb_event_settings_free(gpointer settings)
     g_free(event->transaction_instance);
     g_free(event->offset_reset);
     g_free(event->on_out_of_range);
+    g_free(event->dedup_key);
     g_free(event->dead_letter_topic);
     g_ptr_array_unref(event->handlers);
     g_free(event);
@@ -97,6 +101,25 @@ static void read_retry(bb_event_settings *event, const bb_node *retry, GPtrArray
                        "`retry` has max %" G_GINT64_FORMAT " ms below initial %" G_GINT64_FORMAT
                        " ms; max is the longest wait",
                        event->retry_max_ms, event->retry_initial_ms);
+}
+
+/* A window is a number of records or a duration. */
+static void read_dedup(bb_event_settings *event, const bb_node *dedup, GPtrArray *problems)
+{
+    const bb_node *window = bb_node_get(dedup, "window");
+    bb_read_text(dedup, "key", &event->dedup_key);
+    bb_read_size(dedup, "max_bytes", &event->dedup_bytes, problems);
+    if (window && window->kind == BB_NODE_SCALAR && window->type == BB_SCALAR_INTEGER) {
+        event->dedup_window_ms = 0;
+        bb_read_count(dedup, "window", &event->dedup_records);
+    } else if (window) {
+        event->dedup_records = 0;
+        bb_read_duration(dedup, "window", &event->dedup_window_ms, problems);
+    }
+    if (dedup && !event->dedup_key)
+        bb_problem_add(problems, &dedup->place, NULL,
+                       "`dedup` has no `key`; expected the JSON pointer of the member that tells "
+                       "events apart, as /event_id");
 }
 
 /* Who is a member of the group, and how its members share the partitions. */
@@ -139,6 +162,7 @@ static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrA
     bb_read_duration(consume, "commit_interval", &event->commit_interval_ms, problems);
     bb_read_flag(consume, "enrich", &event->enrich);
     bb_read_text(consume, "offset_reset", &event->offset_reset);
+    read_dedup(event, bb_node_get(consume, "dedup"), problems);
     bb_read_text(consume, "on_out_of_range", &event->on_out_of_range);
     bb_read_text(dead_letter, "topic", &event->dead_letter_topic);
     bb_read_flag(dead_letter, "create", &event->dead_letter_create);

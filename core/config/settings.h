@@ -69,6 +69,10 @@ typedef struct bb_event_settings {
     gint64 commit_interval_ms;
     gboolean enrich;         /* canonical forms, defaults and the plugin's enrich while consuming */
     char *offset_reset;      /* earliest | latest | error; of the first start of a group */
+    char *dedup_key;         /* JSON pointer; NULL: off */
+    guint dedup_records;     /* window; 0: by time */
+    gint64 dedup_window_ms;  /* window; 0: by records */
+    guint64 dedup_bytes;     /* bound of its memory */
     char *on_out_of_range;   /* stop | earliest | latest */
     char *dead_letter_topic; /* NULL: "<topic>.dlq" */
     gboolean dead_letter_create;

@@ -12,6 +12,7 @@
 #include "kafka/gates.h"
 #include "kafka/membership.h"
 #include "kafka/topics.h"
+#include "pipeline/dedup.h"
 #include "pipeline/policy.h"
 #include "pipeline/suspects.h"
 
@@ -55,11 +56,19 @@ gboolean bb_consumer_may_say(bb_consumer *consumer)
 
 /* What the lanes ask for: on their threads. */
 
+static void forget_key(const bb_event_type *type, const bb_item *item)
+{
+    if (item->event)
+        bb_dedup_forget_event(type->dedup, item->event, &item->origin);
+}
+
 static void on_dead_letter(void *user, bb_item *item, const bb_fault *fault)
 {
     bb_consumer *consumer = user;
     const bb_consumer_context *context = consumer->context;
     BB_FAULT("letter.make");
+    if (consumer->type->dedup) /* it may come back, mended or redriven */
+        forget_key(consumer->type, item);
     bb_letter *letter = bb_dead_letter_new(consumer->type, item, fault, bb_clock_wall_us());
     if (context->rejected) {
         g_autofree char *line = bb_dead_letter_line(consumer->type, item, fault);

@@ -90,6 +90,9 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     bb_metric_record(consumer->metrics.lag_seconds, NAN);
     consumer->metrics.pauses = make(consumer, BUSBAR_COUNTER, "busbar_pauses_total", NULL,
                                     "Times that reading stopped at the bound of records in flight");
+    /* the lanes count it; here it has its series from the start */
+    (void)make(consumer, BUSBAR_COUNTER, "busbar_duplicates_total", NULL,
+               "Records that were dropped because their key was seen lately");
     consumer->metrics.out_of_range =
         make(consumer, BUSBAR_COUNTER, "busbar_out_of_range_total", NULL,
              "Partitions whose committed offset was out of range and that went on elsewhere");

@@ -39,7 +39,8 @@ typedef struct bb_event_type {
     bb_wire wire;            /* contract and settings merged */
     char *key_template;      /* merged; NULL: no key */
     const bb_event_settings *settings;
-    GPtrArray *handlers; /* bb_handler_binding * */
+    struct bb_dedup *dedup; /* shared by its lanes; NULL: off */
+    GPtrArray *handlers;    /* bb_handler_binding * */
 } bb_event_type;
 
 #endif

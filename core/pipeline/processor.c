@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "pipeline/dedup.h"
 #include "pipeline/key.h"
 #include "pipeline/mark.h"
 #include "pipeline/metadata.h"
@@ -29,6 +30,8 @@ struct bb_processor {
     bb_arena *scratch; /* of one call into the plugin */
     bb_key *key;
     bb_metadata *metadata;
+    bb_dedup *dedup; /* NULL: off, or not consuming */
+    bb_metric *duplicates;
     bb_mark *mark; /* of what goes on here; NULL unless consuming */
     bb_call call;
     bb_statement statement;
@@ -93,6 +96,16 @@ static gboolean make_publishing(bb_processor *processor, GError **error)
     return TRUE;
 }
 
+static void make_dedup(bb_processor *processor, bb_metrics *metrics)
+{
+    g_autofree char *labels = g_strdup_printf("event=\"%s\"", processor->type->full_name);
+    processor->dedup = processor->type->dedup;
+    if (metrics)
+        processor->duplicates =
+            bb_metrics_get(metrics, BUSBAR_COUNTER, "busbar_duplicates_total", labels,
+                           "Records that were dropped because their key was seen lately");
+}
+
 static gboolean wants_enrich(const bb_event_type *type, bb_process_mode mode)
 {
     if (mode == BB_PROCESS_CONSUME)
@@ -118,6 +131,8 @@ bb_processor *bb_processor_new(const bb_event_type *type, bb_process_mode mode, 
     if (mode == BB_PROCESS_CONSUME)
         processor->mark =
             bb_mark_new(type->full_name, type->topic, type->plugin, type->plugin_version);
+    if (mode == BB_PROCESS_CONSUME && type->dedup)
+        make_dedup(processor, metrics);
     if (mode == BB_PROCESS_PUBLISH && !make_publishing(processor, error))
         return NULL;
     if (!make_instance(processor, error))
@@ -359,6 +374,18 @@ void bb_processor_set_complete(bb_processor *processor, void (*complete)(busbar_
     processor->complete = complete;
 }
 
+/* TRUE for one to be dropped. */
+static gboolean is_duplicate(bb_processor *processor, busbar_event *event, bb_result *result)
+{
+    if (!bb_dedup_check_event(processor->dedup, event, event->origin))
+        return FALSE;
+    bb_metric_record(processor->duplicates, 1);
+    set_failure(processor, result, BUSBAR_STAGE_VALIDATE, "", "duplicate",
+                "an event with this key was read lately");
+    result->verdict = BUSBAR_DROP;
+    return TRUE;
+}
+
 static busbar_event *run_stages(bb_processor *processor, const char *text, size_t size,
                                 const busbar_origin *origin, bb_result *ret_result)
 {
@@ -372,7 +399,11 @@ static busbar_event *run_stages(bb_processor *processor, const char *text, size_
         set_contract_failures(processor, ret_result);
         return NULL;
     }
-    if (!run_validate(processor, event, ret_result) || !enrich(processor, event, ret_result))
+    if (!run_validate(processor, event, ret_result))
+        return NULL;
+    if (G_UNLIKELY(processor->dedup) && origin && is_duplicate(processor, event, ret_result))
+        return NULL;
+    if (!enrich(processor, event, ret_result))
         return NULL;
     *ret_result = (bb_result){BUSBAR_PASS,
                               processor->enriches ? BUSBAR_STAGE_ENRICH : BUSBAR_STAGE_VALIDATE,

@@ -1,6 +1,7 @@
 /* One event type, resolved from what the plugin brings and what the settings say. */
 #include <string.h>
 
+#include "pipeline/dedup.h"
 #include "pipeline/key.h"
 #include "plugin/registry_private.h"
 
@@ -31,6 +32,7 @@ void bb_event_type_free(gpointer data)
     bb_contract_unref(type->contract);
     g_free(type->config);
     g_free(type->key_template);
+    bb_dedup_free(type->dedup);
     if (type->handlers)
         g_ptr_array_unref(type->handlers);
     g_free(type);
@@ -109,6 +111,33 @@ static void set_key(const resolution *at)
                         error->message);
 }
 
+/* The first member of the pointer must be one of the contract's. */
+static void set_dedup(const resolution *at)
+{
+    bb_event_type *type = at->type;
+    const bb_event_settings *settings = at->settings;
+    const char *pointer = settings->dedup_key;
+    if (!pointer)
+        return;
+    g_autofree char *place = member_pointer(at, "consume/dedup");
+    const char *name = *pointer == '/' ? pointer + 1 : pointer;
+    guint64 needed = bb_dedup_bytes(settings->dedup_records);
+    if (bb_contract_slot(type->contract, name, strcspn(name, "/")) == BB_NO_SLOT)
+        bb_registry_problem(at->registry, place, at->place,
+                            "%s: `dedup.key` is `%s`, which is not a member that the contract "
+                            "declares",
+                            type->full_name, pointer);
+    else if (needed > settings->dedup_bytes)
+        bb_registry_problem(
+            at->registry, place, at->place,
+            "%s: a `dedup.window` of %u records takes %" G_GUINT64_FORMAT
+            " bytes, and `dedup.max_bytes` is %" G_GUINT64_FORMAT "; change one of them",
+            type->full_name, settings->dedup_records, needed, settings->dedup_bytes);
+    else
+        type->dedup = bb_dedup_new(pointer, settings->dedup_records, settings->dedup_window_ms,
+                                   settings->dedup_bytes);
+}
+
 static void bind_handlers(const resolution *at)
 {
     GPtrArray *names = at->settings->handlers;
@@ -161,6 +190,7 @@ bb_event_type *bb_event_type_new(bb_registry *registry, const bb_domain_settings
         return NULL;
     set_wire(type, settings);
     set_key(&at);
+    set_dedup(&at);
     if (strcmp(type->dead_letter_topic, type->topic) == 0)
         bb_registry_problem(
             registry, pointer, place,

@@ -1,6 +1,10 @@
 // The consuming side against the embedded broker.
 #include "runner_support.h"
 
+extern "C" {
+#include "pipeline/dedup.h"
+}
+
 #include <atomic>
 
 namespace
@@ -292,6 +296,34 @@ TEST_F(Runner, WithoutAnOffsetTheSettingErrorRefusesWithTheChoices)
     EXPECT_TRUE(strstr(error.c_str(), "latest")) << error;
     EXPECT_TRUE(strstr(error.c_str(), topic.c_str())) << error;
     EXPECT_EQ(0u, run.counts(&fake.type).consumed);
+}
+
+TEST_F(Runner, DuplicatesAreDroppedUnlessTheFirstWasADeadLetter)
+{
+    static std::atomic<int> refusals; // of a: 3, the first time
+    refusals = 1;
+    const std::string topic = broker.topic(1);
+    TopicType fake(topic, topic + "-group");
+    fake.type.dedup = bb_dedup_new("/a", 100, 0, 1 << 20);
+    fake.type.ops.handle = [](void *, busbar_call *call, const busbar_batch *batch,
+                              int32_t *verdicts) {
+        for (uint32_t i = 0; i < batch->count; i++) {
+            bool refused = call->host->origin(batch->events[i])->offset == 3 && refusals-- > 0;
+            verdicts[i] = refused ? BUSBAR_REJECT : BUSBAR_PASS;
+        }
+        return (int32_t)BUSBAR_PASS;
+    };
+    broker.produce_good(topic, 0, 10, 1);
+    RunnerUnderTest first(broker.bootstrap, {&fake.type}, true);
+    EXPECT_EQ("", first.join());
+    EXPECT_EQ(9u, first.counts(&fake.type).handled);
+    EXPECT_EQ(1u, first.counts(&fake.type).dead_lettered);
+    broker.produce_good(topic, 0, 12, 1); // ten of them again, one of these was refused
+    RunnerUnderTest second(broker.bootstrap, {&fake.type}, true);
+    EXPECT_EQ("", second.join());
+    EXPECT_EQ(3u, second.counts(&fake.type).handled);
+    EXPECT_EQ(9u, second.counts(&fake.type).dropped);
+    bb_dedup_free(fake.type.dedup);
 }
 
 TEST_F(Runner, KafkaThatDoesNotAnswerIsSaidAfterTheTimeout)
