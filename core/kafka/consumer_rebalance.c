@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "kafka/gates.h"
 
 #define SETTLE_WAIT_MS 20
 #define SEEK_TIMEOUT_MS 10000
@@ -142,7 +143,8 @@ static void rewind_partition(gint32 partition, bb_partition *state, void *user)
 /* A partition that cannot be sought would never be read to its end, so that ends the consumer. */
 static void seek(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list)
 {
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(consumer->client, list, SEEK_TIMEOUT_MS);
+    rd_kafka_error_t *error =
+        rd_kafka_seek_partitions(consumer->client, list, bb_gate_seek_timeout(SEEK_TIMEOUT_MS));
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
     for (int i = 0; !code && i < list->cnt; i++)
         code = list->elems[i].err;

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "kafka/consumer_private.h"
+#include "kafka/gates.h"
 #include "kafka/transaction_check.h"
 #include "kafka/transaction_id.h"
 
@@ -121,7 +122,8 @@ static rd_kafka_resp_err_t seek(bb_consumer *consumer, rd_kafka_topic_partition_
             bb_partitions_get(consumer->partitions, list->elems[i].partition);
         list->elems[i].offset = MAX(list->elems[i].offset, state->base);
     }
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(consumer->client, list, QUERY_MS);
+    rd_kafka_error_t *error =
+        rd_kafka_seek_partitions(consumer->client, list, bb_gate_seek_timeout(QUERY_MS));
     if (!error)
         return first_error(list);
     code = rd_kafka_error_code(error);

@@ -12,9 +12,8 @@ static const bb_gate gates[BB_GATE_COUNT] = {
         {"batch-skips", SINCE_EVER, V(2, 1, 0), FALSE,
          "reading in batches may skip offsets when partitions are paused, resumed, sought or "
          "reassigned at the same time",
-         "partitions are never paused, and sought only with cooperative assignment, which these "
-         "versions do not get: back-pressure is not reading the queue, and reassignments run on "
-         "the thread that reads",
+         "partitions are never paused: back-pressure is not reading the queue; seeking and "
+         "reassignments run on the thread that reads, never at the same time",
          "changelog 2.0.0 (known issues) and 2.1.0, #4208"},
     [BB_GATE_BATCH_POSITION] =
         {"batch-position", V(2, 2, 0), V(2, 13, 2), FALSE,
@@ -151,6 +150,18 @@ static const bb_gate gates[BB_GATE_COUNT] = {
          "memory may be damaged while no broker is reachable, and the client may not find its way "
          "back",
          "said at the start; take another version", "changelog 2.10.1, #5051 #5088"},
+    [BB_GATE_SEEK_TIMEOUT] = {"seek-timeout", SINCE_EVER, V(2, 1, 0), FALSE,
+                              "seeking partitions waits for a thousandth of its time-out",
+                              "the time-out is given a thousand times as long",
+                              "changelog 2.1.0, #4230"},
+    [BB_GATE_TORN_TRANSACTIONS] =
+        {"torn-transactions", SINCE_EVER, WITHOUT_END, FALSE,
+         "the end of a transaction that is late may end the next one (there is no KIP-890): "
+         "results "
+         "that were aborted may show, and committed ones may be lost",
+         "after an error, a time-out or a lost connection at the end of a transaction the producer "
+         "is replaced by one that fences it",
+         "#5423; measured with 2.0.2 and 2.15.0"},
 };
 
 const bb_gate *bb_gate_get(bb_gate_id id)
@@ -168,4 +179,9 @@ gboolean bb_gate_active_at(bb_gate_id id, int version)
 gboolean bb_gate_active(bb_gate_id id)
 {
     return bb_gate_active_at(id, rd_kafka_version());
+}
+
+int bb_gate_seek_timeout(int timeout_ms)
+{
+    return bb_gate_active(BB_GATE_SEEK_TIMEOUT) ? timeout_ms * 1000 : timeout_ms;
 }

@@ -30,6 +30,8 @@ typedef enum {
     BB_GATE_PUSH_METRICS,
     BB_GATE_OLD_BROKERS,
     BB_GATE_METADATA_RACE,
+    BB_GATE_SEEK_TIMEOUT,
+    BB_GATE_TORN_TRANSACTIONS,
     BB_GATE_COUNT
 } bb_gate_id;
 
@@ -49,6 +51,8 @@ const bb_gate *bb_gate_get(bb_gate_id id);
 gboolean bb_gate_active(bb_gate_id id);
 /* The same of any version, in the form of rd_kafka_version(). */
 gboolean bb_gate_active_at(bb_gate_id id, int version);
+/* The time-out to hand to rd_kafka_seek_partitions() for `timeout_ms`. */
+int bb_gate_seek_timeout(int timeout_ms);
 /* "2.0.0 to 2.9.9" style range: "before 2.2.0", "2.4.0 to before 2.10.0", "all". g_free. */
 char *bb_gate_range(bb_gate_id id);
 /* The table of docs/librdkafka.md. g_free. */
