@@ -38,7 +38,7 @@ gboolean bb_consumer_transaction_make(bb_consumer *consumer, GError **error)
     consumer->transaction = own;
     own->id.place = -1;
     bb_transaction_init(&own->state, &limits);
-    if (!bb_transaction_id_init(&own->id, consumer->context->settings, consumer->type, error))
+    if (!bb_transaction_id_init(&own->id, consumer->type, error))
         return FALSE;
     gint64 timeout_ms = bb_transaction_timeout_ms(consumer->context->settings, settings);
     own->outbox =

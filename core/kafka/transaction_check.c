@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define DEFAULT_TIMEOUT_MS 60000
+#define LEAST_TIMEOUT_MS 15000
 #define SPARE_MS 10000
 #define MOST_MS 900000 /* transaction.max.timeout.ms of a broker, unless it was changed */
 
@@ -27,7 +27,7 @@ gint64 bb_transaction_timeout_ms(const bb_settings *settings, const bb_event_set
     const char *configured = property(settings, "transaction.timeout.ms");
     if (configured)
         return g_ascii_strtoll(configured, NULL, 10);
-    return CLAMP(needed_ms(settings, event) + SPARE_MS, DEFAULT_TIMEOUT_MS, MOST_MS);
+    return CLAMP(needed_ms(settings, event) + SPARE_MS, LEAST_TIMEOUT_MS, MOST_MS);
 }
 
 static void check_times(const bb_settings *settings, const bb_event_type *type, GPtrArray *refusals)

@@ -11,22 +11,14 @@
 #include "base/error.h"
 #include "kafka/membership.h"
 
-enum { MAX_PLACES = 1000 };
+enum { MAX_PLACES = 1000, LOOKS = 10, LOOK_MS = 50 };
 
 /* What the settings say of this process, or NULL. */
-static char *named_instance(const bb_settings *settings, const bb_event_type *type)
+static char *named_instance(const bb_event_type *type)
 {
     if (type->settings->transaction_instance)
         return g_strdup(type->settings->transaction_instance);
-    char *member = bb_membership_instance(type);
-    if (member)
-        return member;
-    for (guint i = 0; settings->kafka && i < settings->kafka->len; i++) {
-        const bb_kafka_property *property = g_ptr_array_index(settings->kafka, i);
-        if (strcmp(property->name, "group.instance.id") == 0)
-            return g_strdup(property->value);
-    }
-    return NULL;
+    return bb_membership_instance(type);
 }
 
 /* A socket in the abstract name space: the kernel gives the name back when the process dies,
@@ -48,18 +40,33 @@ static int take_place(const char *name)
     return -1;
 }
 
+/* Takes the lowest number that is free; -1 with errno when there is none. */
+static int lowest_place(const char *hash, int *ret_number)
+{
+    for (*ret_number = 0; *ret_number < MAX_PLACES; (*ret_number)++) {
+        g_autofree char *name = g_strdup_printf("busbar/%.48s/%d", hash, *ret_number);
+        int place = take_place(name);
+        if (place >= 0 || errno != EADDRINUSE)
+            return place;
+    }
+    return -1;
+}
+
+/* A predecessor that was killed may take a moment to die: who finds a lower number taken looks
+ * again, so as to inherit its id and with it the transaction that it left open. */
 static gboolean find_place(bb_transaction_id *id, const char *prefix, GError **error)
 {
+    int number = 0;
     g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, prefix, -1);
-    for (int number = 0; number < MAX_PLACES; number++) {
-        g_autofree char *name = g_strdup_printf("busbar/%.48s/%d", hash, number);
-        id->place = take_place(name);
-        if (id->place >= 0) {
-            id->text = g_strdup_printf("%s.%s-%d", prefix, g_get_host_name(), number);
-            return TRUE;
-        }
-        if (errno != EADDRINUSE)
-            break;
+    id->place = lowest_place(hash, &number);
+    for (int i = 0; i < LOOKS && id->place >= 0 && number > 0; i++) {
+        (void)close(id->place); /* it is taken anew */
+        g_usleep(LOOK_MS * 1000);
+        id->place = lowest_place(hash, &number);
+    }
+    if (id->place >= 0) {
+        id->text = g_strdup_printf("%s.%s-%d", prefix, g_get_host_name(), number);
+        return TRUE;
     }
     g_set_error(error, BB_ERROR, BB_ERROR_INTERNAL,
                 "no id for the transactions of %s could be taken: %s; name one with "
@@ -68,10 +75,9 @@ static gboolean find_place(bb_transaction_id *id, const char *prefix, GError **e
     return FALSE;
 }
 
-gboolean bb_transaction_id_init(bb_transaction_id *id, const bb_settings *settings,
-                                const bb_event_type *type, GError **error)
+gboolean bb_transaction_id_init(bb_transaction_id *id, const bb_event_type *type, GError **error)
 {
-    g_autofree char *instance = named_instance(settings, type);
+    g_autofree char *instance = named_instance(type);
     g_autofree char *prefix = g_strdup_printf("%s.%s", type->group, type->full_name);
     *id = (bb_transaction_id){NULL, -1};
     if (!instance)

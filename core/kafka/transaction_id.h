@@ -4,7 +4,7 @@
  * the id must be the same after a restart, or others wait for the transaction to time out before
  * they can read the group's offsets; and no two processes may have it at one time, or they end each
  * other's transactions. It is `<group>.<event type>.<instance>`; the instance is the setting
- * `transaction.instance`, else that of the static member (`instance_id`, `group.instance.id`), else
+ * `transaction.instance`, else the static member's `instance_id`, else
  * `<host>-<n>` with the lowest number that no other process of the machine has taken for the same
  * group and event type. */
 #ifndef BB_TRANSACTION_ID_H
@@ -17,8 +17,7 @@ typedef struct bb_transaction_id {
     int place; /* socket that keeps the number ours; -1: none */
 } bb_transaction_id;
 
-gboolean bb_transaction_id_init(bb_transaction_id *id, const bb_settings *settings,
-                                const bb_event_type *type, GError **error);
+gboolean bb_transaction_id_init(bb_transaction_id *id, const bb_event_type *type, GError **error);
 void bb_transaction_id_clear(bb_transaction_id *id);
 
 #endif
