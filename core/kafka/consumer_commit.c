@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "pipeline/ackmap.h"
 #include "pipeline/suspects.h"
 
 #define COMMIT_AGAIN_MS 200
@@ -24,6 +25,16 @@ static void settle_suspects(bb_consumer *consumer, const rd_kafka_topic_partitio
         g_atomic_int_set(&marks->careful, 0);
 }
 
+/* The broker's offset.metadata.max.bytes is below its default: without maps, more is handled again
+ * after a crash. */
+static void give_up_maps(bb_consumer *consumer)
+{
+    bb_partitions_set_map_bytes(consumer->partitions, 0);
+    bb_log_warning("%s: the brokers take less than %d bytes of metadata with an offset "
+                   "(offset.metadata.max.bytes); what is finished beyond an offset is not noted",
+                   consumer->type->full_name, BB_ACKMAP_MAX_BYTES);
+}
+
 void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
                              const rd_kafka_topic_partition_list_t *list)
 {
@@ -35,6 +46,8 @@ void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
             continue;
         }
         first = failed;
+        if (failed == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE)
+            give_up_maps(consumer);
         bb_partitions_uncommit(consumer->partitions, list->elems[i].partition);
     }
     if (first != RD_KAFKA_RESP_ERR__NO_OFFSET)
@@ -69,6 +82,7 @@ static void send_commit(bb_consumer *consumer)
 {
     rd_kafka_topic_partition_list_t *list = bb_partitions_to_commit(consumer->partitions);
     consumer->commit_failed = FALSE;
+    bb_consumer_hold_crowded(consumer);
     if (!list)
         return;
     consumer->commit_open = TRUE;

@@ -159,6 +159,7 @@ static gboolean take(bb_consumer *consumer, rd_kafka_message_t *message)
             add_record(consumer, message, epoch, state);
             return TRUE;
         }
+        consumer->skipped += epoch == BB_PARTITION_FINISHED;
     }
     rd_kafka_message_destroy(message);
     return FALSE;
@@ -217,6 +218,9 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
     }
     if (taken)
         count_taken(consumer, taken);
+    if (G_UNLIKELY(consumer->skipped))
+        bb_metric_record(consumer->metrics.skipped, (double)consumer->skipped);
+    consumer->skipped = 0;
     for (guint lane = 0; lane < consumer->workers->len; lane++)
         hand_over(consumer, lane);
     return TRUE;

@@ -71,6 +71,13 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     consumer->metrics.released =
         make(consumer, BUSBAR_COUNTER, "busbar_records_released_total", NULL,
              "Records that were given up without a verdict and will be read again");
+    consumer->metrics.skipped =
+        make(consumer, BUSBAR_COUNTER, "busbar_records_skipped_total", NULL,
+             "Records read again that were finished before the start, and not handled again");
+    consumer->metrics.held = make(
+        consumer, BUSBAR_COUNTER, "busbar_partition_holds_total", NULL,
+        "Times that a partition was not read on because too much of it was finished beyond its "
+        "oldest open record");
     consumer->metrics.handled = make_verdict(consumer, "handled");
     consumer->metrics.dropped = make_verdict(consumer, "dropped");
     consumer->metrics.dead_lettered = make_verdict(consumer, "dead_lettered");

@@ -1,6 +1,6 @@
 /* Inside of a consumer, shared by its files: life and loop (consumer.c), the way of records
- * (consumer_flow.c), rebalances (consumer_rebalance.c), offsets (consumer_assign.c), what it tells
- * (consumer_status.c, consumer_metrics.c). */
+ * (consumer_flow.c), the map of finished ones (consumer_map.c), rebalances (consumer_rebalance.c),
+ * offsets (consumer_assign.c), what it tells (consumer_status.c, consumer_metrics.c). */
 #ifndef BB_CONSUMER_PRIVATE_H
 #define BB_CONSUMER_PRIVATE_H
 
@@ -34,6 +34,8 @@ struct bb_consumer {
     guint next_lane;   /* order none: it gets the next `lane_share` records */
     guint lane_share;
     guint reading;                /* records of this round */
+    gboolean held_any;            /* a partition was not read on */
+    guint64 skipped;              /* of this round: finished before the start */
     struct bb_suspects *suspects; /* some are records of this event type; NULL: none is */
     guint64 in_flight_bytes;
     guint in_flight_records;
@@ -64,7 +66,7 @@ struct bb_consumer {
 
     GPtrArray *gauges; /* bb_metric *: frontier and lag of each partition that was ever assigned */
     struct {
-        bb_metric *consumed, *released, *handled, *dropped, *dead_lettered;
+        bb_metric *consumed, *released, *skipped, *held, *handled, *dropped, *dead_lettered;
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
         bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
         bb_metric *commits[2];      /* ok, failed */
@@ -151,6 +153,15 @@ void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
  * read twice. */
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms);
+
+/* consumer_map.c */
+/* Looks up what of `list`, just taken over, is finished beyond its committed offset. */
+void bb_consumer_read_maps(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list);
+/* Stops reading partitions with too much finished beyond their frontier, and goes on with others.
+ */
+void bb_consumer_hold_crowded(bb_consumer *consumer);
+/* Partitions that come back are read, also if they were not when they were given away. */
+void bb_consumer_release_held(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list);
 
 /* consumer_assign.c */
 /* `once`: TRUE when all ends are known, FALSE while Kafka does not answer. */

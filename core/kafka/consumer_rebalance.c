@@ -53,10 +53,12 @@ static void take_over(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
         bb_partitions_assign(consumer->partitions, list->elems[i].partition);
         forward(consumer, list->elems[i].partition, TRUE); /* before the fetch starts */
     }
+    bb_consumer_read_maps(consumer, list);
     if (is_incremental(consumer))
         log_failure(consumer, rd_kafka_incremental_assign(consumer->client, list));
     else
         (void)rd_kafka_assign(consumer->client, list); /* fails only when closing */
+    bb_consumer_release_held(consumer, list);
     consumer->has_assignment = TRUE;
     BB_FAULT("assign.done");
     log_list(consumer, "assigned", list);

@@ -18,7 +18,18 @@ typedef struct bb_partition {
     gint64 read_ms;  /* timestamp of a record that was read lately; 0: none yet */
     gint64 low, end; /* found at the start, with `once`; -1: not yet */
     gboolean past_end; /* everything before `end` has been read */
+    gint64 resumed_at; /* of `resumed` */
+    GArray *resumed;   /* bb_run: finished before the start, and not read again yet; NULL: none */
+    guint next_resumed;
+    guint64 mapped;   /* records that were finished at the last commit */
+    gboolean crowded; /* so much is finished beyond the frontier that nothing more is to be read */
+    gboolean held;    /* it is not read */
 } bb_partition;
+
+/* Of bb_partitions_read: the record was finished before the start. */
+#define BB_PARTITION_FINISHED (-2)
+/* A frontier that is so many records behind waits before more is read. */
+#define BB_PARTITION_HELD_MAX (1u << 20)
 
 typedef struct bb_partitions bb_partitions;
 
@@ -37,6 +48,13 @@ gint64 bb_partitions_epoch(const bb_partitions *partitions);
 bb_partition *bb_partitions_get(const bb_partitions *partitions, gint32 partition);
 guint bb_partitions_assigned(const bb_partitions *partitions);
 
+/* The metadata that was committed with `offset`: if it is a map of what is finished beyond it,
+ * those records are not handled again. Right after bb_partitions_assign. */
+void bb_partitions_resume(bb_partitions *partitions, gint32 partition, gint64 offset,
+                          const char *metadata, gsize size);
+/* Bytes of metadata that a commit may have; 0: none is sent. */
+void bb_partitions_set_map_bytes(bb_partitions *partitions, gsize max_bytes);
+
 /* Notes that a record was read and returns its epoch; -1 when the partition is not assigned, else
  * `*ret_state` (may be NULL) is its state. An
  * offset that goes back (the topic was made anew, its log was cut, or records come twice) begins a
@@ -47,8 +65,8 @@ gint64 bb_partitions_read(bb_partitions *partitions, gint32 partition, gint64 of
 gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint64 epoch,
                               gint64 offset);
 
-/* Frontiers that have moved since they were committed last, marked as committed; NULL when there
- * are none. */
+/* Frontiers that have moved since they were committed last, and those beyond which more is
+ * finished, with the map of that as metadata; marked as committed. NULL when there are none. */
 rd_kafka_topic_partition_list_t *bb_partitions_to_commit(bb_partitions *partitions);
 /* The commit of `partition` failed: it is due again. */
 void bb_partitions_uncommit(bb_partitions *partitions, gint32 partition);

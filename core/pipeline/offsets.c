@@ -1,6 +1,8 @@
 /* The contiguous frontier of one partition, as a ring over the records that were read. */
 #include "pipeline/offsets.h"
 
+#include "pipeline/ackmap.h"
+
 /* An entry is the offset shifted left by one; its lowest bit says "finished". */
 #define FINISHED 1
 
@@ -14,6 +16,8 @@ struct bb_offsets {
     gsize head;     /* position of the oldest entry, not wrapped */
     gsize count;
     gsize in_flight;
+    guint64 finished;
+    gint64 reopened; /* what last_read is when it is open again; -2: it is open */
 };
 
 bb_offsets *bb_offsets_new(gint64 epoch, gint64 start)
@@ -22,6 +26,7 @@ bb_offsets *bb_offsets_new(gint64 epoch, gint64 start)
     offsets->epoch = epoch;
     offsets->start = start;
     offsets->last_read = -1;
+    offsets->reopened = -2;
     offsets->frontier = -1;
     offsets->capacity = 64;
     offsets->ring = g_new(gint64, offsets->capacity);
@@ -102,6 +107,7 @@ gboolean bb_offsets_finish(bb_offsets *offsets, gint64 epoch, gint64 offset)
         return FALSE;
     *found |= FINISHED;
     offsets->in_flight--;
+    offsets->finished++;
     while (offsets->count && (*entry(offsets, 0) & FINISHED)) {
         offsets->frontier = *entry(offsets, 0) / 2 + 1;
         offsets->head++;
@@ -113,6 +119,45 @@ gboolean bb_offsets_finish(bb_offsets *offsets, gint64 epoch, gint64 offset)
 gint64 bb_offsets_frontier(const bb_offsets *offsets)
 {
     return offsets->frontier;
+}
+
+void bb_offsets_runs(const bb_offsets *offsets, GArray *runs)
+{
+    gboolean in_run = FALSE;
+    for (gsize i = 0; i < offsets->count; i++) {
+        gint64 at = *entry(offsets, i);
+        const bb_run fresh = {at / 2, at / 2};
+        if (!(at & FINISHED))
+            ;
+        else if (in_run)
+            g_array_index(runs, bb_run, runs->len - 1).last = at / 2;
+        else
+            g_array_append_val(runs, fresh);
+        in_run = (at & FINISHED) != 0;
+    }
+}
+
+gsize bb_offsets_held(const bb_offsets *offsets)
+{
+    return offsets->count;
+}
+
+guint64 bb_offsets_finished(const bb_offsets *offsets)
+{
+    return offsets->finished;
+}
+
+void bb_offsets_set_closed(bb_offsets *offsets, gboolean closed)
+{
+    if (closed == (offsets->reopened != -2))
+        return;
+    if (closed) {
+        offsets->reopened = offsets->last_read;
+        offsets->last_read = G_MAXINT64;
+    } else {
+        offsets->last_read = offsets->reopened;
+        offsets->reopened = -2;
+    }
 }
 
 gsize bb_offsets_in_flight(const bb_offsets *offsets)

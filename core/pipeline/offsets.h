@@ -28,6 +28,16 @@ gboolean bb_offsets_finish(bb_offsets *offsets, gint64 epoch, gint64 offset);
  * has finished. */
 gint64 bb_offsets_frontier(const bb_offsets *offsets);
 
+/* Appends what is finished beyond the frontier, as runs (bb_run) of records that were read one
+ * after the other. */
+void bb_offsets_runs(const bb_offsets *offsets, GArray *runs);
+/* Records read and not below the frontier, finished or not. */
+gsize bb_offsets_held(const bb_offsets *offsets);
+/* Records finished so far. */
+guint64 bb_offsets_finished(const bb_offsets *offsets);
+/* While it is closed, bb_offsets_read answers FALSE: its caller has something to look at first. */
+void bb_offsets_set_closed(bb_offsets *offsets, gboolean closed);
+
 /* Records read and not finished, and the oldest of them (-1: none). */
 gsize bb_offsets_in_flight(const bb_offsets *offsets);
 gint64 bb_offsets_oldest(const bb_offsets *offsets);

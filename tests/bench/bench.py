@@ -3,6 +3,7 @@
 
   python3 tests/bench/bench.py                      everything, 1,000,000 events, 5 rounds
   python3 tests/bench/bench.py --only engine        no Kafka needed
+  python3 tests/bench/bench.py --only parallel      lanes against one after the other, on the embedded broker
   python3 tests/bench/bench.py --events 200000 --json out.json
 
 Builds a release in build-bench/, starts a real Kafka (tests/kafka) on loopback in a temporary folder and ends it again.
@@ -38,6 +39,22 @@ handlers:
   empty: {{ plugin: {build}/lib/bench/bench_empty_handler.so }}
   out: {{ plugin: kafka, topic: "{{topic}}-out", value: original }}
 """
+PARALLEL_CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: 6000 }}
+plugins: {{ path: ["{build}/lib/busbar/plugins"] }}
+domains:
+  bench:
+    plugin: generic
+    events:
+      tick:
+        schema: "{folder}/tick.json"
+        topic: bench-ticks
+        publish: {{ key_template: "{{key}}", key: raw, metadata: none }}
+        consume: {{ concurrency: {concurrency}, order: key, group: bench-{concurrency} }}
+        handlers: [sleep]
+handlers:
+  sleep: {{ plugin: {build}/lib/bench/bench_sleep_handler.so }}
+"""
+TICK = {"type": "object", "properties": {"key": {"type": "integer"}, "n": {"type": "integer"}}, "required": ["key", "n"]}
 
 
 def say(text):
@@ -154,6 +171,39 @@ class Bench:
         yield ("exactly once: CPU s per million", f"{median(exact, 'cpu') * 1e6 / self.options.events:.2f}",
                f"at least once {median(plain, 'cpu') * 1e6 / self.options.events:.2f}", f"{ratio:.2f} times", "", None)
 
+    def parallel(self):
+        """One partition, 1,000 keys, a handler that sleeps 5 ms for every event: lanes against one after the other."""
+        keys, many, few = 1000, 20000, 400
+        with open(os.path.join(self.folder, "tick.json"), "w") as out:
+            json.dump(TICK, out)
+        kit.BUILD, kit.BUSBAR = BUILD, self.busbar
+        rates = {}
+        for concurrency, events in ((1, few), (100, many)):
+            say(f"sleeping handler, concurrency {concurrency} ...")
+            with contextlib.closing(kit.Broker("--topic", "bench-ticks:1", "--topic", "bench-ticks.dlq:1")) as broker:
+                config = os.path.join(self.folder, f"parallel-{concurrency}.yaml")
+                report = os.path.join(self.folder, f"report-{concurrency}")
+                with open(config, "w") as out:
+                    out.write(PARALLEL_CONFIG.format(bootstrap=broker.bootstrap, build=BUILD, folder=self.folder,
+                                                     concurrency=concurrency))
+                lines = "".join(f'{{"key":{i * 7919 % keys},"n":{i}}}\n' for i in range(events))
+                subprocess.run([self.busbar, "--config", config, "publish", "bench.tick", "-"], input=lines.encode(),
+                               check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                env = {**self.env, "BUSBAR_BENCH_REPORT": report, "BUSBAR_BENCH_SLEEP_US": "5000"}
+                idle = measured([self.busbar, "--config", config, "--set",
+                                 "domains.bench.events.tick.consume.group=bench-idle", "--set",
+                                 "domains.bench.events.tick.consume.offset_reset=latest", "run", "--once"], env=env)
+                sample = measured([self.busbar, "--config", config, "run", "--once"], env=env)
+                with open(report) as found:
+                    counts = [tuple(map(int, line.split())) for line in found]
+            handled = sum(count[0] for count in counts)
+            if handled != events:
+                raise SystemExit(f"{handled} events were handled, not {events}")
+            rates[concurrency] = {"events_per_s": events / max(sample["wall"] - idle["wall"], 0.001), "rss": sample["rss"],
+                                  "inversions": sum(count[1] for count in counts), "wall": sample["wall"],
+                                  "start": idle["wall"]}
+        self.result["parallel"] = rates
+
     def rows(self):
         million = 1e6 / self.options.events
         engine = self.result.get("engine")
@@ -186,6 +236,13 @@ class Bench:
                        "under 150 MiB", rss < 150)
         if "exactly-once" in self.result:
             yield from self.rows_of_exactly_once()
+        if "parallel" in self.result:
+            serial, lanes = self.result["parallel"][1], self.result["parallel"][100]
+            ratio = lanes["events_per_s"] / serial["events_per_s"]
+            yield ("parallel: events per s, 5 ms each, 100 lanes", f"{lanes['events_per_s']:,.0f}",
+                   f"one lane {serial['events_per_s']:,.0f}", f"{ratio:.0f} times", "at least 50", ratio >= 50)
+            yield ("parallel: events behind a later one of their key", str(lanes["inversions"]), "", "", "0",
+                   lanes["inversions"] == 0)
 
 
 def machine():
@@ -204,7 +261,7 @@ def build():
         subprocess.run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"], check=True,
                        stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", BUILD, "--target", "busbar", "bench_engine", "bench_raw_consumer",
-                    "bench_raw_producer", "bench_empty_handler", "plugins/all"], check=True, stdout=subprocess.DEVNULL)
+                    "bench_raw_producer", "bench_empty_handler", "bench_sleep_handler", "plugins/all"], check=True, stdout=subprocess.DEVNULL)
 
 
 def print_table(rows):
@@ -219,17 +276,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1000000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["engine", "consume", "publish", "exactly-once"], action="append")
+    parser.add_argument("--only", choices=["engine", "consume", "publish", "exactly-once", "parallel"], action="append")
     parser.add_argument("--concurrency", type=int, default=1, help="lanes of the consuming side (default 1)")
     parser.add_argument("--json", default="bench.json", help="file for the figures (default bench.json)")
     options = parser.parse_args()
-    parts = options.only or ["engine", "consume", "publish", "exactly-once"]
+    parts = options.only or ["engine", "consume", "publish", "exactly-once", "parallel"]
     build()
     with tempfile.TemporaryDirectory(prefix="busbar-bench-") as folder:
         bench = Bench(options, folder)
-        bench.make_corpus()
+        if parts != ["parallel"]:
+            bench.make_corpus()
         if "engine" in parts:
             bench.engine()
+        if "parallel" in parts:
+            bench.parallel()
         if {"consume", "publish", "exactly-once"} & set(parts):
             say("starting Kafka ...")
             with contextlib.closing(kit.Kafka()) as kafka:
@@ -245,7 +305,7 @@ def main():
         found = re.search(r"librdkafka.*", version)
         bench.result["librdkafka"] = found.group(0) if found else "unknown"
         print(f"{bench.result['machine']}; {bench.result['librdkafka']}; {options.events:,} events of "
-              f"{bench.result['bytes_per_event']:.0f} bytes, medians of {options.rounds}\n")
+              f"{bench.result.get('bytes_per_event', 0):.0f} bytes, medians of {options.rounds}\n")
         good = print_table(bench.rows())
         with open(options.json, "w") as out:
             json.dump(bench.result, out, indent=1)

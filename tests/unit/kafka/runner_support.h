@@ -240,10 +240,10 @@ class RunnerUnderTest
 {
   public:
     RunnerUnderTest(const std::string &bootstrap, std::vector<const bb_event_type *> types,
-                    bool once, gint64 timeout_ms = 20000)
+                    bool once, gint64 timeout_ms = 20000, gint64 drain_ms = 10000)
         : settings_(bootstrap)
     {
-        const_cast<bb_settings *>(settings_.get())->drain_ms = 10000;
+        const_cast<bb_settings *>(settings_.get())->drain_ms = drain_ms;
         /* the embedded broker lets a group wait for members that have left until this is over */
         settings_.add("session.timeout.ms", "3000");
         settings_.add("heartbeat.interval.ms", "300");
