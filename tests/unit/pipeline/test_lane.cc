@@ -474,6 +474,25 @@ TEST_F(Lane, ForgetGivesUpWhatWaits)
     EXPECT_EQ((Offsets{2, 3}), with(BUSBAR_PASS));
 }
 
+TEST_F(Lane, WhatIsHandedAgainAfterALossIsKnownToBeLost)
+{
+    std::vector<gint64> lost_before;
+    fake.bind(handler, true);
+    handler.flush_answers = {BUSBAR_RETRY};
+    handler.whole = [&](busbar_call *call) {
+        lost_before.push_back(reinterpret_cast<bb_call *>(call)->lost_before);
+        return (int32_t)BUSBAR_PASS;
+    };
+    make();
+    push({R"({"a":1})"}, 1);
+    settle();
+    bb_lane_forget(lane, 2);
+    advance(5);
+    ASSERT_EQ(2u, lost_before.size());
+    EXPECT_EQ(0, lost_before[0]);
+    EXPECT_EQ(2, lost_before[1]);
+}
+
 TEST_F(Lane, DuringAnOutageOneRecordIsTriedAtATime)
 {
     bool down = true;
