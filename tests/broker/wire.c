@@ -42,7 +42,7 @@ static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, voi
     failures++;
 }
 
-static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap)
+static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap, const char *isolation)
 {
     char reason[512];
     const char *const settings[][2] = {{"bootstrap.servers", bootstrap},
@@ -54,7 +54,8 @@ static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap)
                                        {"fetch.wait.max.ms", "20"},
                                        {"enable.idempotence", "true"},
                                        {"log_level", "2"},
-                                       {"topic.metadata.refresh.interval.ms", "1000"}};
+                                       {"topic.metadata.refresh.interval.ms", "1000"},
+                                       {"isolation.level", isolation}};
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
         if (rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof(reason))) {
@@ -115,8 +116,9 @@ static int partition_count(rd_kafka_t *client, const char *topic)
     return count;
 }
 
-/* Where each partition ends. A leader that has just been made may show an empty log to a reader; it
- * does not answer this question before it knows. NULL: not known. */
+/* Where each partition ends, transactions that are still open included: who reads only what is
+ * committed comes there when they are over. A leader that has just been made may show an empty log
+ * to a reader; it does not answer this question before it knows. NULL: not known. */
 static int64_t *find_ends(rd_kafka_t *client, const char *topic, int partitions)
 {
     enum { TRIES = 40, TIMEOUT_MS = 5000 };
@@ -151,7 +153,7 @@ static rd_kafka_resp_err_t read_up_to(rd_kafka_t *client, const int64_t *ends, i
     int64_t *reached = calloc((size_t)partitions + 1, sizeof(*reached));
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
     while (!code && count_open(ends, reached, partitions)) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(client, 30000);
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(client, 90000);
         if (!message) {
             code = RD_KAFKA_RESP_ERR__TIMED_OUT;
         } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -171,9 +173,10 @@ static rd_kafka_resp_err_t read_up_to(rd_kafka_t *client, const int64_t *ends, i
 
 static int read_topic(const char *bootstrap, const char *topic)
 {
-    rd_kafka_t *client = make_client(RD_KAFKA_CONSUMER, bootstrap);
+    rd_kafka_t *client = make_client(RD_KAFKA_CONSUMER, bootstrap, "read_committed");
+    rd_kafka_t *asker = make_client(RD_KAFKA_CONSUMER, bootstrap, "read_uncommitted");
     int partitions = partition_count(client, topic);
-    int64_t *ends = partitions > 0 ? find_ends(client, topic, partitions) : NULL;
+    int64_t *ends = partitions > 0 ? find_ends(asker, topic, partitions) : NULL;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__FAIL;
     if (ends) {
         rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(partitions);
@@ -185,6 +188,7 @@ static int read_topic(const char *bootstrap, const char *topic)
         rd_kafka_topic_partition_list_destroy(list);
     }
     free(ends);
+    rd_kafka_destroy(asker);
     rd_kafka_consumer_close(client);
     rd_kafka_destroy(client);
     if (partitions == NO_TOPIC)
@@ -244,7 +248,7 @@ static void write_record(rd_kafka_t *client, const char *topic, char *line, size
 
 static int write_topic(const char *bootstrap, const char *topic)
 {
-    rd_kafka_t *client = make_client(RD_KAFKA_PRODUCER, bootstrap);
+    rd_kafka_t *client = make_client(RD_KAFKA_PRODUCER, bootstrap, "read_committed");
     char *line = NULL;
     size_t room = 0, number = 0;
     ssize_t size;

@@ -274,7 +274,7 @@ def on_the_way(kind, action, direction, number):
 for _kind in (*KINDS, *TRANSACTION_KINDS):
     for _action, _direction, _number in (("hold", "request", 1500), ("hold", "response", 1500), ("drop", "request", 0),
                                          ("drop", "response", 0), ("reset", "request", 0), ("reset", "response", 0),
-                                         ("swap", "request", 0), ("throttle", "response", 3000)):
+                                         ("swap", "request", 0), ("throttle", "response", 30000)):
         _what = {"request": "", "response": "_answer"}[_direction]
         FAULTS[f"{_action}{_what}:{_kind}"] = (on_the_way(_kind, _action, _direction, _number), ALL)
 

@@ -4,12 +4,15 @@
  *   write:NTH:errno:ENOSPC     a write to a file below CHAOS_FOLDER fails, as on a full disk
  *   write:NTH:short            ... is cut
  *   BB_CLOCK=SECONDS:STEP_MS   the wall clock jumps by STEP_MS that many seconds after the start */
+#include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,16 +64,60 @@ __attribute__((constructor)) static void begin(void)
         jump_ms = 0;
 }
 
+static int has_jumped(void)
+{
+    return jump_ms && (double)(real_ms(CLOCK_MONOTONIC) - began_ms) > jump_after_s * 1000;
+}
+
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int status = (int)syscall(SYS_clock_gettime, clock, now);
     int is_wall = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
-    if (status == 0 && is_wall && jump_ms &&
-        (double)(real_ms(CLOCK_MONOTONIC) - began_ms) > jump_after_s * 1000) {
+    if (status == 0 && is_wall && has_jumped()) {
         long long moved = (long long)now->tv_sec * 1000 + jump_ms;
         now->tv_sec = (time_t)(moved / 1000);
     }
     return status;
+}
+
+/* A moment of the wall clock that was computed from the moved one, as the kernel has it. Moments of
+ * the monotonic clock are small numbers. */
+static struct timespec real_moment(const struct timespec *until)
+{
+    enum { NO_WALL_CLOCK_BEFORE = 1000000000 };
+    struct timespec moment = *until;
+    if (until->tv_sec > NO_WALL_CLOCK_BEFORE && has_jumped())
+        moment.tv_sec -= (time_t)(jump_ms / 1000);
+    return moment;
+}
+
+int pthread_cond_timedwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+                           const struct timespec *restrict until)
+{
+    static int (*wait)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    struct timespec moment = real_moment(until);
+    if (!wait)
+        *(void **)&wait = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+    return wait(cond, mutex, &moment);
+}
+
+int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex,
+                  const struct timespec *restrict until)
+{
+    static int (*wait)(cnd_t *, mtx_t *, const struct timespec *);
+    struct timespec moment = real_moment(until);
+    if (!wait)
+        *(void **)&wait = dlsym(RTLD_NEXT, "cnd_timedwait");
+    return wait(cond, mutex, &moment);
+}
+
+int pthread_timedjoin_np(pthread_t thread, void **ret_value, const struct timespec *until)
+{
+    static int (*wait)(pthread_t, void **, const struct timespec *);
+    struct timespec moment = real_moment(until);
+    if (!wait)
+        *(void **)&wait = dlsym(RTLD_NEXT, "pthread_timedjoin_np");
+    return wait(thread, ret_value, &moment);
 }
 
 int gettimeofday(struct timeval *restrict now, void *restrict zone)

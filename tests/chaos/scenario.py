@@ -434,6 +434,7 @@ class Run:
 
     def judge(self, chosen, seconds):
         mode = self.mode
+        self.repeats |= "were not finished in time" in self.log()  # a drain past its bound, because what it needs is away
         result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
         if self.order == "none":
             result = self.without_order(result)
