@@ -173,7 +173,7 @@ class Bench:
 
     def parallel(self):
         """One partition, 1,000 keys, a handler that sleeps 5 ms for every event: lanes against one after the other."""
-        keys, many, few = 1000, 20000, 400
+        keys, many, few = 1000, 100000, 1000
         with open(os.path.join(self.folder, "tick.json"), "w") as out:
             json.dump(TICK, out)
         kit.BUILD, kit.BUSBAR = BUILD, self.busbar
