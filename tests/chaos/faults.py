@@ -291,7 +291,9 @@ def dead_letters_away(run):
 
 @fault("broker_kill", REAL)
 def broker_kill(run):
-    """kill -9 of a node and its return. What one node had acknowledged is in the page cache, which survives that."""
+    """kill -9 of a node and its return. What one node had acknowledged is in the page cache, which survives that. A session does not
+    outlast a coordinator that is away."""
+    run.repeats = True
     yield
     yield from some_time(run, 0.2, 1.0)
     node = run.chance.randrange(1, run.broker.kafka.nodes + 1)
@@ -303,6 +305,7 @@ def broker_kill(run):
 @fault("broker_restart", REAL)
 def broker_restart(run):
     """Node after node, as an upgrade does it."""
+    run.repeats = True
     yield
     yield from some_time(run, 0.2, 0.6)
     for node in range(1, run.broker.kafka.nodes + 1):

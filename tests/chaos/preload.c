@@ -130,6 +130,11 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone)
     return status;
 }
 
+int timespec_get(struct timespec *now, int base)
+{
+    return clock_gettime(CLOCK_REALTIME, now) == 0 ? base : 0;
+}
+
 time_t time(time_t *ret_now)
 {
     struct timespec precise;
