@@ -21,7 +21,8 @@ typedef struct bb_item {
     gint64 epoch;        /* of the partition's assignment */
     gint64 done_from;    /* all of its partition from here, and below done_below, was finished */
     gint64 done_below;   /* when it was read; -1: nothing was */
-    uint32_t accepted;   /* a bit for each sink of the lane that has accepted it */
+    uint32_t accepted;   /* a bit for each sink of the lane that has accepted it: the domain's own
+                            and up to 31 handlers, as the settings allow */
     uint16_t slot;       /* the consumer's own */
     uint8_t outcome;     /* 0 while open; BUSBAR_PASS, BUSBAR_DROP, BUSBAR_REJECT when final */
 } bb_item;
