@@ -23,26 +23,11 @@ extern const bb_command bb_command__events;
 
 /* In the order of the help. */
 static const bb_command *const all_commands[] = {
-    &bb_command_run,
-    &bb_command_publish,
-    &bb_command_validate,
-    &bb_command_check,
-    &bb_command_demo,
-    &bb_command_broker,
-    &bb_command_topics,
-    &bb_command_storage,
-    &bb_command_dlq,
-    &bb_command_offsets,
-    &bb_command_extract,
-    &bb_command_replay,
-    &bb_command_generate,
-    &bb_command_new,
-    &bb_command_inspect,
-    &bb_command_version,
-    &bb_command_help,
-    &bb_command__docs,
-    &bb_command__events,
-    NULL,
+    &bb_command_run,      &bb_command_publish, &bb_command_validate, &bb_command_check,
+    &bb_command_demo,     &bb_command_broker,  &bb_command_topics,   &bb_command_storage,
+    &bb_command_dlq,      &bb_command_offsets, &bb_command_extract,  &bb_command_replay,
+    &bb_command_generate, &bb_command_new,     &bb_command_inspect,  &bb_command_version,
+    &bb_command_help,     &bb_command__docs,   &bb_command__events,  NULL,
 };
 
 const bb_command *const *bb_commands_all(void)

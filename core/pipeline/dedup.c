@@ -5,7 +5,8 @@
 
 #include "event/event.h"
 
-enum { KEY_BYTES = 40, LEAST = 16, NOBODY = G_MAXUINT32 };
+enum { KEY_BYTES = 40, LEAST = 16 };
+#define NOBODY G_MAXUINT32
 
 /* Empty when size is 0. */
 typedef struct entry {
