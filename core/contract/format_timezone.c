@@ -25,7 +25,7 @@ static unsigned place_of(const char *text, size_t size)
     if (size >= sizeof(ends[0])) {
         memcpy(&ends[0], text, sizeof(ends[0]));
         memcpy(&ends[1], text + size - sizeof(ends[1]), sizeof(ends[1]));
-    } else {
+    } else if (size > 0) {
         memcpy(&ends[0], text, size);
     }
     return (unsigned)(bb_hash_finish(bb_hash_block(0, ends[0], ends[1]), size) % INDEX_SIZE);

@@ -137,6 +137,56 @@ TEST(AckMap, EveryDamageIsSeen)
     }
 }
 
+// A map as somebody else might write it: the checksum is right, the rest is the test's.
+std::string forge(gint64 offset, const std::vector<guint8> &raw)
+{
+    std::vector<guint8> all;
+    for (int i = 0; i < 8; i++)
+        all.push_back((guint8)((guint64)offset >> (8 * i)));
+    all.insert(all.end(), raw.begin(), raw.end());
+    guint32 crc = 0xffffffffu;
+    for (guint8 byte : all) {
+        crc ^= byte;
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+    }
+    all = raw;
+    for (int i = 0; i < 4; i++)
+        all.push_back((guint8)(~crc >> (8 * i)));
+    g_autofree char *text = g_base64_encode(all.data(), all.size());
+    return std::string("bb:") + text;
+}
+
+TEST(AckMap, AForgedMapIsReadAsTheFormatSays)
+{
+    EXPECT_EQ((Runs{{102, 104}}), decode(forge(100, {1, 0, 2, 2}), 100));
+    EXPECT_EQ((Runs{{102, 105}}), decode(forge(100, {1, 0, 2, 2, 1, 0}), 100)) << "runs that touch";
+    EXPECT_EQ((Runs{{101, 101}, {108, 108}}), decode(forge(100, {1, 1, 2, 1}), 100));
+}
+
+TEST(AckMap, AForgedMapThatCannotBeIsNone)
+{
+    const gint64 late = G_MAXINT64 - 4;
+    const std::vector<guint8> huge(9, 0xff);
+    std::vector<guint8> long_gap = {1, 0}, long_run = {1, 0, 1};
+    for (std::vector<guint8> *raw : {&long_gap, &long_run}) {
+        raw->insert(raw->end(), huge.begin(), huge.end());
+        raw->push_back(1);
+    }
+    EXPECT_TRUE(decode(forge(100, {2, 0, 2, 2}), 100).empty()) << "another version";
+    EXPECT_TRUE(decode(forge(100, {1, 7, 2, 2}), 100).empty()) << "another form";
+    EXPECT_TRUE(decode(forge(100, {1, 0, 0, 2}), 100).empty()) << "a run where the one before ends";
+    EXPECT_TRUE(decode(forge(100, {1, 0, 2}), 100).empty()) << "half a run";
+    EXPECT_TRUE(decode(forge(100, {1, 0, 0x82}), 100).empty()) << "half a number";
+    EXPECT_TRUE(decode(forge(100, long_gap), 100).empty()) << "a number of too many bytes";
+    EXPECT_TRUE(decode(forge(100, long_run), 100).empty());
+    EXPECT_TRUE(decode(forge(late, {1, 0, 5, 0}), late).empty()) << "a gap past the last offset";
+    EXPECT_TRUE(decode(forge(late, {1, 0, 2, 5}), late).empty()) << "a run past the last offset";
+    EXPECT_TRUE(decode(forge(late, {1, 1, 1}), late).empty()) << "bits past the last offset";
+    EXPECT_TRUE(decode(forge(100, {1, 1, 0}), 100).empty()) << "nothing in it";
+    EXPECT_TRUE(decode("bb:" + std::string(70000, 'A'), 100).empty()) << "longer than any";
+}
+
 TEST(AckMap, RandomBytesDoNotHurt)
 {
     std::mt19937 random(5);
