@@ -56,6 +56,7 @@ fetch() {
     rm -rf "$fresh"
 }
 
+# Nothing expires: tests write records of long ago, and what is past its time goes within half a minute.
 properties() { # node, number of nodes
     local voters="" i copies=1 in_sync=1
     [ "$2" -ge 3 ] && copies=3 in_sync=2
@@ -84,6 +85,7 @@ share.coordinator.state.topic.min.isr=$in_sync
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 log.segment.bytes=268435456
+log.retention.ms=-1
 EOF
     if [ -n "${BUSBAR_KAFKA_PROPS:-}" ]; then printf '%s\n' "$BUSBAR_KAFKA_PROPS"; fi
 }
