@@ -353,7 +353,7 @@ class Plugins(unittest.TestCase):
         folder = os.path.join(self.folder, "open")
         os.mkdir(folder)
         os.chmod(folder, 0o777)
-        self.refuse(shutil.copy(os.path.join(FIXTURES, "fixture_good.so"), folder), "its folder has mode 0777")
+        self.refuse(shutil.copy(os.path.join(FIXTURES, "fixture_good.so"), folder), "open has mode 0777, so everybody may replace the plugin")
 
     def test_any_byte_of_the_elf_header(self):
         """A plugin with a byte of its ELF header changed is refused or accepted; the process does not fall over it."""

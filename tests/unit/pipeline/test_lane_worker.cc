@@ -33,7 +33,8 @@ struct Returned {
         auto *self = static_cast<Returned *>(user);
         bb_monitor_lock(&self->monitor);
         self->batches.push_back(batch);
-        self->records += batch->count;
+        for (guint i = 0; i < batch->count; i++)
+            self->records += batch->items[i].outcome != BB_ITEM_MOVED;
         for (guint i = 0; i < batch->count; i++)
             self->passed += batch->items[i].outcome == BUSBAR_PASS;
         bb_monitor_wake(&self->monitor);
