@@ -383,7 +383,8 @@ static gboolean turn(bb_consumer *consumer)
     if (once && consumer->has_assignment) {
         if (!bb_consumer_know_ends(consumer))
             return TRUE;
-        if (bb_consumer_reached_ends(consumer) && bb_consumer_transaction_is_settled(consumer))
+        if (bb_consumer_reached_ends(consumer) && bb_consumer_transaction_is_settled(consumer) &&
+            bb_consumer_group_is_done(consumer))
             return FALSE;
     }
     if (!bb_consumer_transaction_turn(consumer) || full)

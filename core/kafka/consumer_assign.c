@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/group_offsets.h"
 
 #define QUERY_TIMEOUT_MS 5000
 
@@ -61,6 +62,47 @@ gboolean bb_consumer_reached_ends(bb_consumer *consumer)
         return FALSE;
     bb_partitions_each(consumer->partitions, check_end, &found);
     return found.all;
+}
+
+/* How far the group has come in all partitions; `ret_open` are those that are not at their ends. */
+static gint64 sum_committed(const bb_consumer *consumer, const GArray *all, guint *ret_open)
+{
+    const bb_run_options *options = &consumer->context->options;
+    gint64 sum = 0;
+    *ret_open = 0;
+    for (guint i = 0; i < all->len; i++) {
+        const bb_group_offset *at = &g_array_index(all, bb_group_offset, i);
+        gint64 end = at->high;
+        if (options->ends)
+            end = i < options->end_count ? options->ends[i] : 0;
+        *ret_open += at->low < end && at->committed < end;
+        sum += MAX(at->committed, 0);
+    }
+    return sum;
+}
+
+/* With `once` a member that has no partition is done only when the others are: the one that has
+ * them may be dead, and then they are this one's after its session. Ends that are never reached
+ * (behind the last record there may be marks of transactions) are not waited for without end. */
+gboolean bb_consumer_group_is_done(bb_consumer *consumer)
+{
+    enum { LOOK_MS = 500, STANDS_MS = 120000 };
+    gint64 now = bb_clock_monotonic_ms();
+    guint open = 0;
+    if (bb_partitions_assigned(consumer->partitions))
+        return TRUE;
+    if (now < consumer->group_look_at_ms)
+        return FALSE;
+    g_autoptr(GArray) all = bb_group_offsets_read(consumer->client, consumer->type->topic,
+                                                  QUERY_TIMEOUT_MS, NULL); /* looked at again */
+    gint64 sum = all ? sum_committed(consumer, all, &open) : -1;
+    now = bb_clock_monotonic_ms();
+    consumer->group_look_at_ms = now + LOOK_MS;
+    if (sum != consumer->group_sum || !consumer->group_moved_ms) {
+        consumer->group_sum = sum;
+        consumer->group_moved_ms = now;
+    }
+    return (all && !open) || now - consumer->group_moved_ms >= STANDS_MS;
 }
 
 typedef struct lag {

@@ -30,8 +30,9 @@ static gboolean place_one(bb_consumer *consumer, rd_kafka_topic_partition_t *at,
                           const bb_group_offset *found, gboolean first)
 {
     const bb_event_type *type = consumer->type;
-    bb_place_facts facts = {found->committed, found->low, found->high, first,
-                            is_cut(consumer, at->partition)};
+    bb_place_facts facts = {
+        found->committed, found->low, found->high, first, is_cut(consumer, at->partition),
+        consumer->gone};
     bb_place place = bb_place_choose(&facts, word_of(type->settings->offset_reset, "earliest"),
                                      word_of(type->settings->on_out_of_range, "stop"));
     g_autofree char *text = bb_place_explain(&facts, &place);
@@ -81,7 +82,8 @@ static void place_all(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
                       const GArray *all)
 {
     gboolean first = is_first(all);
-    if (first && g_strcmp0(consumer->type->settings->offset_reset, "latest") == 0 &&
+    if (first && !consumer->gone &&
+        g_strcmp0(consumer->type->settings->offset_reset, "latest") == 0 &&
         !note_ends(consumer, all))
         return; /* not placed: that comes back as an error of the client, and is tried again */
     for (int i = 0; i < list->cnt; i++) {
@@ -92,6 +94,7 @@ static void place_all(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
             return;
     }
     g_array_set_size(consumer->cut, 0);
+    consumer->gone = FALSE;
 }
 
 void bb_consumer_place(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list)
@@ -114,6 +117,7 @@ void bb_consumer_displaced(bb_consumer *consumer, const rd_kafka_message_t *mess
     /* from librdkafka 2.1 on; before, nothing tells a log that was cut and has grown again */
     if (strstr(text, "truncation") && !is_cut(consumer, message->partition))
         g_array_append_val(consumer->cut, message->partition);
+    consumer->gone |= strstr(text, "out of range") != NULL;
     if (!consumer->rejoin_at_ms)
         consumer->rejoin_at_ms = bb_clock_monotonic_ms() + REJOIN_MS;
     if (bb_consumer_may_say(consumer))

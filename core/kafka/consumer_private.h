@@ -44,8 +44,10 @@ struct bb_consumer {
     /* assignment: the consumer's thread only */
     gboolean has_assignment;
     gboolean closing;
-    gint64 rejoin_at_ms; /* 0: it is not due */
-    GArray *cut;         /* gint32: partitions whose log was cut, as Kafka told */
+    gint64 rejoin_at_ms;                                /* 0: it is not due */
+    gint64 group_look_at_ms, group_sum, group_moved_ms; /* of a member without partitions */
+    GArray *cut;   /* gint32: partitions whose log was cut, as Kafka told */
+    gboolean gone; /* what was to be read next: the next assignment places anew */
     gint64 commit_at_ms;
     rd_kafka_queue_t *commits; /* their answers come from here */
     gboolean commit_open;      /* one is without an answer */
@@ -168,6 +170,7 @@ void bb_consumer_release_held(bb_consumer *consumer, const rd_kafka_topic_partit
 gboolean bb_consumer_know_ends(bb_consumer *consumer);
 /* `once`: TRUE when everything up to the ends is final. */
 gboolean bb_consumer_reached_ends(bb_consumer *consumer);
+gboolean bb_consumer_group_is_done(bb_consumer *consumer);
 void bb_consumer_update_lag(bb_consumer *consumer);
 /* Wakes the client's fetcher when there are records in the topic that were not read. */
 void bb_consumer_nudge(bb_consumer *consumer);

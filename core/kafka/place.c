@@ -5,6 +5,8 @@
 
 static bb_place_cause cause_of(const bb_place_facts *facts)
 {
+    if (facts->committed < 0 && facts->gone)
+        return BB_PLACE_GONE;
     if (facts->committed < 0)
         return facts->first ? BB_PLACE_FIRST : BB_PLACE_ADDED;
     if (facts->cut || facts->committed > facts->high)
@@ -37,6 +39,7 @@ bb_place bb_place_choose(const bb_place_facts *facts, const char *reset, const c
         place.lost_until = place.stop ? facts->low : place.offset;
         break;
     case BB_PLACE_BEYOND:
+    case BB_PLACE_GONE:
     default:
         by_word(&place, facts, out_of_range);
         break;
@@ -63,6 +66,13 @@ static char *explain(const bb_place_facts *facts, const bb_place *place)
             ", so the topic was deleted and made anew or its log was cut; none of these may have "
             "been handled",
             facts->committed, facts->low, facts->high);
+    case BB_PLACE_GONE:
+        return g_strdup_printf(
+            "what was to be read next is out of range and the group has no committed "
+            "offset: the partition has %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT
+            ", so the topic was deleted and made anew, or records were deleted "
+            "before they were handled",
+            facts->low, facts->high);
     case BB_PLACE_COMMITTED:
     default:
         return NULL;

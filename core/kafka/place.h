@@ -12,7 +12,9 @@ typedef enum {
     BB_PLACE_FIRST,     /* the group has committed nothing in this topic: its first start */
     BB_PLACE_ADDED,     /* it has, but not for this partition: the partition came later */
     BB_PLACE_BEHIND,    /* what was committed has been deleted: retention was faster */
-    BB_PLACE_BEYOND     /* the end lies before it: the topic was made anew, or its log was cut */
+    BB_PLACE_BEYOND,    /* the end lies before it: the topic was made anew, or its log was cut */
+    BB_PLACE_GONE       /* what was read is gone, and committed offsets with it: Kafka deletes them
+                           with their topic */
 } bb_place_cause;
 
 typedef struct bb_place_facts {
@@ -20,6 +22,7 @@ typedef struct bb_place_facts {
     gint64 low, high; /* the partition has low <= offset < high */
     gboolean first;   /* the group has no committed offset in the whole topic */
     gboolean cut;     /* Kafka says that the log was cut below what was committed */
+    gboolean gone;    /* the offset that was to be read next was not there any more */
 } bb_place_facts;
 
 typedef struct bb_place {

@@ -18,6 +18,7 @@ import tools  # noqa: E402
 from tools import kit  # noqa: E402
 
 EVENTS = int(os.environ.get("BUSBAR_FLOW_EVENTS", "6000"))
+LOAD = 10 * EVENTS  # what is not done within the moment that a signal takes
 PARTITIONS = 5
 ARCHIVE = 'handlers: {{ archive: {{ plugin: jsonl, path: "{folder}/{{topic}}.jsonl", format: record }} }}\n'
 PARKING = os.path.join(kit.ROOT, "docs", "examples", "config-only", "schemas", "entered.json")
@@ -252,7 +253,7 @@ class Flow(unittest.TestCase):
         """Stopped in the middle of the work with a signal, then started again: nothing is lost and nothing is there twice."""
         config = self.parking("drained", consume="{ concurrency: 3, group: drained, in_flight_records: 300, batch_records: 50, "
                                                  "flush_interval: 20ms }")
-        self.publish(config, "parking.entered", self.cars(EVENTS))
+        self.publish(config, "parking.entered", self.cars(LOAD))
         inside = 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             before = self.count("drained.jsonl")
@@ -261,14 +262,14 @@ class Flow(unittest.TestCase):
             process.send_signal(number)
             self.assertEqual(process.wait(60), 0, self.log())
             written = self.count("drained.jsonl")
-            inside += written < EVENTS
+            inside += written < LOAD
             committed = self.tools.committed("drained", "drained", PARTITIONS)
             self.assertEqual(sum(max(offset, 0) for offset in committed.values()), written)
-            self.publish(config, "parking.entered", self.cars(10, EVENTS + 10 * number))
+            self.publish(config, "parking.entered", self.cars(10, LOAD + 10 * number))
         self.assertGreater(inside, 0, "every drain came when all was done")
         self.busbar(config, "run", "--once")
-        extra = [EVENTS + 10 * number + i for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM) for i in range(10)]
-        self.assertEqual(self.plates(self.archived("drained")), list(range(EVENTS)) + sorted(extra))
+        extra = [LOAD + 10 * number + i for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM) for i in range(10)]
+        self.assertEqual(self.plates(self.archived("drained")), list(range(LOAD)) + sorted(extra))
         print(f"flow: {inside} of 3 drains fell into the work, 0 events twice", flush=True)
 
     def test_only_a_part(self):
