@@ -34,8 +34,9 @@ PARTITIONS = 6
 EXAMPLES = os.path.join(kit.ROOT, "docs", "examples")
 START = datetime.datetime(2025, 3, 14, tzinfo=datetime.timezone.utc)
 # A static member takes its partitions over from its killed predecessor at once.
-CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: 6000, heartbeat.interval.ms: 1000, group.instance.id: m1 }}
-defaults: {{ consume: {{ flush_interval: 50ms, commit_interval: 50ms, in_flight_records: 2000, concurrency: 3 }} }}
+CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: 6000, heartbeat.interval.ms: 1000 }}
+defaults: {{ consume: {{ flush_interval: 50ms, commit_interval: 50ms, in_flight_records: 2000, concurrency: 3,
+                       instance_id: m1 }} }}
 domains:
   customer: {{ plugin: ownlens_customer, events: {{ user_event: {{ handlers: [archive] }} }} }}
   weather: {{ plugin: {weather}, handlers: [table], consume: {{ concurrency: 1 }} }}
