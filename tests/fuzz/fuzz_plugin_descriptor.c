@@ -155,10 +155,11 @@ static void use(const busbar_plugin_descriptor *plugin)
         g_assert(!type.contract.size || type.contract.data);
     }
     for (uint32_t i = 0; i < plugin->handler_count; i++) {
+        busbar_handler handler;
         busbar_handler_ops ops;
-        bb_copy_handler_ops(plugin->handlers[i]->ops, &ops);
+        bb_copy_handler(plugin->handlers[i], &handler, &ops);
         g_assert(ops.open == open_nothing && ops.handle == handle_nothing);
-        seen += strlen(plugin->handlers[i]->name);
+        seen += strlen(handler.name);
     }
     g_assert(seen > 0 && plugin->event_type_count + plugin->handler_count > 0);
 }
