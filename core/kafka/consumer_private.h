@@ -170,6 +170,8 @@ void bb_consumer_release_held(bb_consumer *consumer, const rd_kafka_topic_partit
 gboolean bb_consumer_know_ends(bb_consumer *consumer);
 /* `once`: TRUE when everything up to the ends is final. */
 gboolean bb_consumer_reached_ends(bb_consumer *consumer);
+/* `once`: TRUE when this member has partitions, or the others have come to the ends. Blocks for a
+ * request now and then. */
 gboolean bb_consumer_group_is_done(bb_consumer *consumer);
 void bb_consumer_update_lag(bb_consumer *consumer);
 /* Wakes the client's fetcher when there are records in the topic that were not read. */
