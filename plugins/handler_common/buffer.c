@@ -15,8 +15,10 @@ bool handler_buffer_reserve(handler_buffer *buffer, size_t more)
     while (capacity < wanted)
         capacity *= 2;
     char *data = realloc(buffer->data, capacity);
-    if (!data)
+    if (!data) {
+        buffer->failed = true;
         return false;
+    }
     buffer->data = data;
     buffer->capacity = capacity;
     return true;
@@ -63,5 +65,5 @@ void handler_buffer_drop(handler_buffer *buffer, size_t size)
 void handler_buffer_clear(handler_buffer *buffer)
 {
     free(buffer->data);
-    *buffer = (handler_buffer){NULL, 0, 0};
+    *buffer = (handler_buffer){.data = NULL};
 }

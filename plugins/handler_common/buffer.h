@@ -9,6 +9,7 @@ typedef struct handler_buffer {
     char *data;
     size_t size;
     size_t capacity;
+    bool failed; /* memory was out once: for who asks at the end only */
 } handler_buffer;
 
 /* All answer false when memory is out; what was there before stays as it was. */

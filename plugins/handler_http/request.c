@@ -73,7 +73,7 @@ static bool add_header(struct curl_slist **list, const char *line)
 
 static bool add_pair(struct curl_slist **list, const char *name, const char *value)
 {
-    handler_buffer line = {NULL, 0, 0};
+    handler_buffer line = {.data = NULL};
     /* libcurl takes "Name;" for a header without a value */
     bool good = (*value ? handler_buffer_format(&line, "%s: %s", name, value)
                         : handler_buffer_format(&line, "%s;", name)) &&

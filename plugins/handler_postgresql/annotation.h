@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "../handler_common/columns.h"
+
 /* What a column is to be. Texts live as long as the contract. */
 typedef struct pg_wanted {
     const char *name;
@@ -24,8 +26,5 @@ const char *pg_annotation_check(const json_t *annotation);
 /* The columns, in their order: `visit` for each. */
 void pg_annotation_columns(const json_t *contract, const json_t *annotation,
                            void (*visit)(const pg_wanted *wanted, void *user), void *user);
-
-/* The member that is generated as an id, as a list that `owner` keeps; NULL: there is none. */
-json_t *pg_annotation_default_key(const json_t *contract, json_t *owner);
 
 #endif

@@ -75,7 +75,7 @@ static int32_t read_configuration(pg_instance *self, busbar_call *call, busbar_b
     self->transaction.settings = &self->settings;
     self->transaction.members = &self->members;
     self->transaction.name = self->name;
-    if (!pg_members_read(&self->members, call, &self->settings) ||
+    if (!handler_members_read(&self->members, call, self->settings.contract) ||
         !pg_places_init(&self->places, &self->settings, &binding))
         return busbar_fail(call, BUSBAR_FATAL, "out of memory");
     return BUSBAR_PASS;
@@ -120,7 +120,7 @@ void pg_close(void *instance)
     pg_transaction_close(&self->transaction);
     pg_rows_clear(&self->rows);
     pg_places_clear(&self->places);
-    pg_members_clear(&self->members);
+    handler_members_clear(&self->members);
     pg_settings_clear(&self->settings);
     free(self);
 }
@@ -263,7 +263,7 @@ static bool accept(handling *at)
         at->verdicts[row->index] = BUSBAR_PASS;
         pg_place *place =
             self->settings.exactly_once ? pg_places_get(&self->places, row->partition) : NULL;
-        if (place && !pg_ranges_add(&place->fresh, row->offset, row->offset)) {
+        if (place && !handler_ranges_add(&place->fresh, row->offset, row->offset)) {
             pg_fault_set(&at->fault, PG_FAULT_PASSING, "out of memory");
             return false;
         }

@@ -7,7 +7,7 @@
 typedef struct pg_instance {
     const busbar_storage_v1 *host; /* the extension */
     pg_settings settings;
-    pg_members members;
+    handler_members members;
     pg_places places;
     pg_transaction transaction;
     pg_rows rows;

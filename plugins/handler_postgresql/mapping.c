@@ -6,43 +6,6 @@
 
 #define STAGE "busbar_stage"
 
-bool pg_members_read(pg_members *members, busbar_call *call, const pg_settings *settings)
-{
-    const json_t *properties = json_object_get(settings->contract, "properties");
-    const char *name;
-    json_t *ignored;
-    members->list = calloc(json_object_size(properties) + 1, sizeof(*members->list));
-    if (!members->list)
-        return false;
-    json_object_foreach((json_t *)properties, name, ignored)
-    {
-        pg_member *member = &members->list[members->count];
-        member->name = strdup(name);
-        if (!member->name)
-            return false;
-        member->field = busbar_field_of(call, name);
-        members->count++;
-    }
-    return true;
-}
-
-void pg_members_clear(pg_members *members)
-{
-    for (size_t i = 0; i < members->count; i++)
-        free(members->list[i].name);
-    free(members->list);
-    *members = (pg_members){.count = 0};
-}
-
-static busbar_field find_member(const pg_members *members, const char *name)
-{
-    for (size_t i = 0; i < members->count; i++) {
-        if (strcmp(members->list[i].name, name) == 0)
-            return members->list[i].field;
-    }
-    return -1;
-}
-
 /* Member or pointer of a column: of the configuration, of the annotation, else its own name. NULL:
  * it is left out. */
 static const char *source_of(const pg_settings *settings, const char *column)
@@ -73,11 +36,11 @@ static bool set_type(pg_column *to, const pg_catalog_column *from)
 }
 
 /* False when memory is out. A column without a source is not added. */
-static bool add_column(pg_mapping *mapping, const pg_settings *settings, const pg_members *members,
-                       const pg_catalog_column *from)
+static bool add_column(pg_mapping *mapping, const pg_settings *settings,
+                       const handler_members *members, const pg_catalog_column *from)
 {
     const char *source = source_of(settings, from->name);
-    busbar_field field = source && *source != '/' ? find_member(members, source) : -1;
+    busbar_field field = source && *source != '/' ? handler_members_find(members, source) : -1;
     bool pointer = source && *source == '/';
     if (from->generated || !source || (field < 0 && !pointer))
         return true;
@@ -88,7 +51,7 @@ static bool add_column(pg_mapping *mapping, const pg_settings *settings, const p
 }
 
 /* A column that the configuration names and that the table, or the event, does not have. */
-static bool check_named(const pg_settings *settings, const pg_members *members,
+static bool check_named(const pg_settings *settings, const handler_members *members,
                         const pg_catalog *catalog, pg_fault *fault)
 {
     const char *name;
@@ -101,7 +64,7 @@ static bool check_named(const pg_settings *settings, const pg_members *members,
                          name, settings->schema, settings->table);
             return false;
         }
-        if (member && *member != '/' && find_member(members, member) < 0) {
+        if (member && *member != '/' && handler_members_find(members, member) < 0) {
             pg_fault_set(fault, PG_FAULT_LASTING,
                          "`columns` fills %s from %s, which the event has not; a JSON pointer "
                          "begins with /",
@@ -289,8 +252,8 @@ static bool write_statements(pg_mapping *mapping, const pg_settings *settings,
     return good;
 }
 
-bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings, const pg_members *members,
-                     const pg_catalog *catalog, pg_fault *fault)
+bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings,
+                     const handler_members *members, const pg_catalog *catalog, pg_fault *fault)
 {
     bool good;
     *mapping = (pg_mapping){.columns = calloc(catalog->count + 1, sizeof(*mapping->columns))};
@@ -326,7 +289,7 @@ void pg_mapping_clear(pg_mapping *mapping)
     *mapping = (pg_mapping){.count = 0};
 }
 
-void pg_mapping_unused(const pg_mapping *mapping, const pg_members *members, pg_buffer *out)
+void pg_mapping_unused(const pg_mapping *mapping, const handler_members *members, pg_buffer *out)
 {
     for (size_t i = 0; i < members->count; i++) {
         bool used = members->list[i].name[0] == '_'; /* metadata of the way */

@@ -2,20 +2,10 @@
 #ifndef PG_MAPPING_H
 #define PG_MAPPING_H
 
+#include "../handler_common/columns.h"
 #include "catalog.h"
 #include "encode.h"
 #include "settings.h"
-
-/* A member of the contract and its number. */
-typedef struct pg_member {
-    char *name;
-    busbar_field field;
-} pg_member;
-
-typedef struct pg_members {
-    size_t count;
-    pg_member *list;
-} pg_members;
 
 /* A column that is filled. */
 typedef struct pg_column {
@@ -41,17 +31,13 @@ typedef struct pg_mapping {
     char *insert_sql; /* from the staging table into the table unless direct; RELEASE */
 } pg_mapping;
 
-/* Numbers of the members; only in `open`. False when memory is out. */
-bool pg_members_read(pg_members *members, busbar_call *call, const pg_settings *settings);
-void pg_members_clear(pg_members *members);
-
 /* For the table as it is now. False with a LASTING fault when it cannot be filled. */
-bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings, const pg_members *members,
-                     const pg_catalog *catalog, pg_fault *fault);
+bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings,
+                     const handler_members *members, const pg_catalog *catalog, pg_fault *fault);
 void pg_mapping_clear(pg_mapping *mapping);
 
 /* "a, b" of members that no column takes; empty: all are taken. */
-void pg_mapping_unused(const pg_mapping *mapping, const pg_members *members, pg_buffer *out);
+void pg_mapping_unused(const pg_mapping *mapping, const handler_members *members, pg_buffer *out);
 
 /* One row of the binary format at the end of `out`. False: `*ret_column` names the column and
  * `cell->problem` the reason; what was appended is to be cut off. `number`: of the row. */

@@ -57,9 +57,9 @@ bool pg_places_init(pg_places *places, const pg_settings *settings, const busbar
 
 static void clear_place(pg_place *place)
 {
-    pg_ranges_clear(&place->known);
-    pg_ranges_clear(&place->own);
-    pg_ranges_clear(&place->fresh);
+    handler_ranges_clear(&place->known);
+    handler_ranges_clear(&place->own);
+    handler_ranges_clear(&place->fresh);
 }
 
 void pg_places_clear(pg_places *places)
@@ -99,7 +99,7 @@ pg_place *pg_places_get(pg_places *places, int32_t partition)
 
 bool pg_places_stored(const pg_place *place, int64_t offset)
 {
-    return pg_ranges_has(&place->known, offset) || pg_ranges_has(&place->own, offset);
+    return handler_ranges_has(&place->known, offset) || handler_ranges_has(&place->own, offset);
 }
 
 /* The row of the fence, as it was found. */
@@ -203,12 +203,12 @@ static bool raise_epoch(const pg_places *places, const pg_place *place, int64_t 
 static bool take_locked(pg_places *places, pg_place *place, int64_t assignment,
                         pg_connection *connection, const fence *found, pg_fault *fault)
 {
-    pg_ranges_reset(&place->known);
-    pg_ranges_reset(&place->own);
+    handler_ranges_reset(&place->known);
+    handler_ranges_reset(&place->own);
     if (!read_stored(places, place, connection, fault))
         return false;
     if (!found->mine) {
-        pg_ranges_reset(&place->own); /* part of the fence's row from now on */
+        handler_ranges_reset(&place->own); /* part of the fence's row from now on */
         if (!raise_epoch(places, place, assignment, connection, fault))
             return false;
     }
@@ -231,7 +231,7 @@ bool pg_places_take(pg_places *places, pg_place *place, int64_t assignment, int6
     place->assignment = assignment;
     place->taken = false;
     *ret_stale = false;
-    pg_ranges_reset(&place->fresh);
+    handler_ranges_reset(&place->fresh);
     bool good = lock_fence(places, place, assignment, connection, &found, fault);
     *ret_stale = good && found.stale;
     if (good && found.former && !found.mine && !place->wait_ms)
@@ -264,12 +264,13 @@ static void add_partitions(pg_buffer *sql, const pg_places *places)
 /* All that this writer is to have stored, with what is finished for good as one range. */
 static bool add_stored(pg_buffer *sql, const pg_place *place)
 {
-    pg_ranges all = {0};
-    bool good = pg_ranges_add_all(&all, &place->own) && pg_ranges_add_all(&all, &place->fresh) &&
+    handler_ranges all = {0};
+    bool good = handler_ranges_add_all(&all, &place->own) &&
+                handler_ranges_add_all(&all, &place->fresh) &&
                 (place->finished_below <= place->finished_from ||
-                 pg_ranges_add(&all, place->finished_from, place->finished_below - 1));
+                 handler_ranges_add(&all, place->finished_from, place->finished_below - 1));
     pg_ranges_write(&all, sql);
-    pg_ranges_clear(&all);
+    handler_ranges_clear(&all);
     return good && !sql->failed;
 }
 
@@ -365,11 +366,11 @@ bool pg_places_committed(pg_places *places)
         pg_place *place = &places->list[i];
         if (!is_fresh(place))
             continue;
-        good = good && pg_ranges_add_all(&place->own, &place->fresh);
+        good = good && handler_ranges_add_all(&place->own, &place->fresh);
         if (place->finished_below > place->finished_from)
-            good =
-                good && pg_ranges_add(&place->own, place->finished_from, place->finished_below - 1);
-        pg_ranges_reset(&place->fresh);
+            good = good &&
+                   handler_ranges_add(&place->own, place->finished_from, place->finished_below - 1);
+        handler_ranges_reset(&place->fresh);
     }
     return good;
 }
@@ -378,6 +379,6 @@ void pg_places_forget(pg_places *places)
 {
     for (size_t i = 0; i < places->count; i++) {
         places->list[i].taken = false;
-        pg_ranges_reset(&places->list[i].fresh);
+        handler_ranges_reset(&places->list[i].fresh);
     }
 }

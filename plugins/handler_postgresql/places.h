@@ -25,9 +25,9 @@ typedef struct pg_place {
     bool taken;                            /* the epoch is ours */
     bool told;                             /* that records of it had been stored before */
     int64_t wait_ms;                       /* not to be taken before; 0: at any time */
-    pg_ranges known;                       /* stored by others and before */
-    pg_ranges own;                         /* stored by this writer */
-    pg_ranges fresh;                       /* in the transaction that is open */
+    handler_ranges known;                  /* stored by others and before */
+    handler_ranges own;                    /* stored by this writer */
+    handler_ranges fresh;                  /* in the transaction that is open */
     int64_t finished_from, finished_below; /* as the host said last */
 } pg_place;
 

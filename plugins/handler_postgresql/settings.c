@@ -45,36 +45,6 @@ static json_t *choose(const pg_settings *settings, const char *event, const char
     return value ? value : json_object_get(settings->annotation, annotated);
 }
 
-/* "{domain}_{event}" of "customer.user_event". */
-static char *expand_table(const char *form, const char *event)
-{
-    char text[512];
-    size_t size = 0;
-    size_t domain = strcspn(event, ".");
-    const char *name = event[domain] ? event + domain + 1 : event;
-    while (*form && size + 1 < sizeof(text)) {
-        const char *part = form;
-        size_t part_size = 1;
-        if (strncmp(form, "{domain}", 8) == 0) {
-            part = event;
-            part_size = domain;
-            form += 8;
-        } else if (strncmp(form, "{event}", 7) == 0) {
-            part = name;
-            part_size = strlen(name);
-            form += 7;
-        } else {
-            form++;
-        }
-        if (size + part_size >= sizeof(text))
-            break;
-        memcpy(text + size, part, part_size);
-        size += part_size;
-    }
-    text[size] = '\0';
-    return strdup(text);
-}
-
 static int mode_of(const char *text)
 {
     return strcmp(text, "upsert") == 0   ? PG_UPSERT
@@ -85,11 +55,11 @@ static int mode_of(const char *text)
 static const char *read_table(pg_settings *settings, const char *event)
 {
     const char *table = json_string_value(choose(settings, event, "table", "table"));
-    settings->table = expand_table(table ? table : "{domain}_{event}", event);
+    settings->table = handler_expand_name(table ? table : "{domain}_{event}", event);
     settings->key = choose(settings, event, "key", "primary_key");
     settings->columns = choose(settings, event, "columns", "");
     if (!settings->key)
-        settings->key = pg_annotation_default_key(settings->contract, settings->tree);
+        settings->key = handler_default_key(settings->contract, settings->tree);
     if (settings->key && json_array_size(settings->key) == 0)
         settings->key = NULL;
     const char *mode = json_string_value(choose(settings, event, "mode", "mode"));

@@ -8,7 +8,7 @@
 
 typedef struct pg_transaction {
     const pg_settings *settings;
-    const pg_members *members;
+    const handler_members *members;
     const char *name;
     pg_connection connection;
     pg_mapping mapping; /* of the table when the connection was made */

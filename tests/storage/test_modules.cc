@@ -15,7 +15,7 @@ extern "C" {
 
 namespace
 {
-std::string written(const pg_ranges &ranges)
+std::string written(const handler_ranges &ranges)
 {
     pg_buffer out = {};
     pg_ranges_write(&ranges, &out);
@@ -27,7 +27,7 @@ std::string written(const pg_ranges &ranges)
 TEST(Ranges, TouchingAndOverlappingBecomeOne)
 {
     struct Case {
-        std::vector<pg_range> added;
+        std::vector<handler_range> added;
         const char *expected;
     };
     const Case cases[] = {
@@ -45,11 +45,11 @@ TEST(Ranges, TouchingAndOverlappingBecomeOne)
         {{{INT64_MAX, INT64_MAX}, {0, 1}}, "{0,1,9223372036854775807,9223372036854775807}"},
     };
     for (const Case &at : cases) {
-        pg_ranges ranges = {};
-        for (const pg_range &range : at.added)
-            ASSERT_TRUE(pg_ranges_add(&ranges, range.first, range.last));
+        handler_ranges ranges = {};
+        for (const handler_range &range : at.added)
+            ASSERT_TRUE(handler_ranges_add(&ranges, range.first, range.last));
         EXPECT_EQ(written(ranges), at.expected);
-        pg_ranges_clear(&ranges);
+        handler_ranges_clear(&ranges);
     }
 }
 
@@ -57,24 +57,24 @@ TEST(Ranges, AgreeWithASetOfNumbers)
 {
     unsigned state = 1;
     for (int round = 0; round < 200; round++) {
-        pg_ranges ranges = {}, read = {};
+        handler_ranges ranges = {}, read = {};
         std::set<int64_t> wanted;
         for (int i = 0; i < 40; i++) {
             state = state * 1103515245u + 12345u;
             int64_t first = (state >> 8) % 100, last = first + (state >> 20) % 4;
-            ASSERT_TRUE(pg_ranges_add(&ranges, first, last));
+            ASSERT_TRUE(handler_ranges_add(&ranges, first, last));
             for (int64_t n = first; n <= last; n++)
                 wanted.insert(n);
         }
         ASSERT_TRUE(pg_ranges_read(&read, written(ranges).c_str()));
         for (int64_t n = -2; n < 110; n++) {
-            ASSERT_EQ(pg_ranges_has(&ranges, n), wanted.count(n) == 1) << n << written(ranges);
-            ASSERT_EQ(pg_ranges_has(&read, n), wanted.count(n) == 1) << n;
+            ASSERT_EQ(handler_ranges_has(&ranges, n), wanted.count(n) == 1) << n << written(ranges);
+            ASSERT_EQ(handler_ranges_has(&read, n), wanted.count(n) == 1) << n;
         }
         for (size_t i = 1; i < ranges.count; i++)
             ASSERT_GT(ranges.list[i].first, ranges.list[i - 1].last + 1);
-        pg_ranges_clear(&ranges);
-        pg_ranges_clear(&read);
+        handler_ranges_clear(&ranges);
+        handler_ranges_clear(&read);
     }
 }
 
@@ -82,9 +82,9 @@ TEST(Ranges, RefuseWhatIsNoListOfThem)
 {
     for (const char *text : {"", "{", "{1", "{1,", "{1}", "{1,2", "{1,2,}", "{1,2,3}", "{2,1}",
                              "{a,b}", "{1,2}x", "1,2", "{1,2;3,4}", "{1,99999999999999999999}"}) {
-        pg_ranges ranges = {};
+        handler_ranges ranges = {};
         EXPECT_FALSE(pg_ranges_read(&ranges, text)) << text;
-        pg_ranges_clear(&ranges);
+        handler_ranges_clear(&ranges);
     }
 }
 
