@@ -28,6 +28,7 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->retry_attempts = 5;
     event->retry_initial_ms = 100;
     event->retry_max_ms = 30000;
+    event->on_fault = BB_ON_STOP;
     event->handlers = g_ptr_array_new_with_free_func(g_free);
     return event;
 }
@@ -103,6 +104,20 @@ static void read_retry(bb_event_settings *event, const bb_node *retry, GPtrArray
                        event->retry_max_ms, event->retry_initial_ms);
 }
 
+/* The schema says which of them each may be. */
+static void read_choices(bb_event_settings *event, const bb_node *consume)
+{
+    static const char *const choices[] = {"dead_letter", "drop", "stop", "pause", NULL};
+    int reject = (int)event->on_reject, exhausted = (int)event->on_exhausted;
+    int fault = (int)event->on_fault;
+    bb_read_choice(consume, "on_reject", choices, &reject);
+    bb_read_choice(consume, "on_exhausted", choices, &exhausted);
+    bb_read_choice(consume, "on_fault", choices, &fault);
+    event->on_reject = (bb_on_failure)reject;
+    event->on_exhausted = (bb_on_failure)exhausted;
+    event->on_fault = (bb_on_failure)fault;
+}
+
 /* A window is a number of records or a duration. */
 static void read_dedup(bb_event_settings *event, const bb_node *dedup, GPtrArray *problems)
 {
@@ -167,6 +182,7 @@ static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrA
     bb_read_text(dead_letter, "topic", &event->dead_letter_topic);
     bb_read_flag(dead_letter, "create", &event->dead_letter_create);
     read_retry(event, bb_node_get(consume, "retry"), problems);
+    read_choices(event, consume);
 }
 
 static void read_handlers(bb_event_settings *event, const bb_node *list)

@@ -24,6 +24,8 @@ typedef struct bb_kafka_property {
 } bb_kafka_property;
 
 typedef enum { BB_AT_LEAST_ONCE, BB_EXACTLY_ONCE } bb_guarantee;
+/* What becomes of a record that cannot be handled. */
+typedef enum { BB_ON_DEAD_LETTER, BB_ON_DROP, BB_ON_STOP, BB_ON_PAUSE } bb_on_failure;
 typedef enum { BB_ORDER_KEY, BB_ORDER_PARTITION, BB_ORDER_NONE } bb_order;
 /* How the members of a group share the partitions; AUTO: the best that is safe. */
 typedef enum {
@@ -77,9 +79,12 @@ typedef struct bb_event_settings {
     char *dead_letter_topic; /* NULL: "<topic>.dlq" */
     gboolean dead_letter_create;
     gint64 retry_initial_ms, retry_max_ms;
-    guint retry_attempts; /* of a RETRY with record scope, before it is dead-lettered; 0: without
-                             end */
-    GPtrArray *handlers;  /* char *: names of `handlers:` */
+    guint retry_attempts;    /* of a RETRY with record scope, before it is dead-lettered; 0: without
+                                end */
+    bb_on_failure on_reject; /* of a record that is refused */
+    bb_on_failure on_exhausted; /* of one whose attempts are used up */
+    bb_on_failure on_fault;     /* of one that a plugin gives no verdict about */
+    GPtrArray *handlers;        /* char *: names of `handlers:` */
 } bb_event_settings;
 
 typedef struct bb_domain_settings {

@@ -15,7 +15,7 @@
 #define FULL_WAIT_MS 10
 #define REPLACE_PAUSE_MS 10000
 
-static const bb_policy backoff = {0, 200, 10000};
+static const bb_policy backoff = {.retry_initial_ms = 200, .retry_max_ms = 10000};
 
 bb_letter *bb_letter_new(const char *topic)
 {

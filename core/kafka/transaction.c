@@ -3,7 +3,7 @@
 
 #include "pipeline/policy.h"
 
-static const bb_policy backoff = {0, 100, 10000};
+static const bb_policy backoff = {.retry_initial_ms = 100, .retry_max_ms = 10000};
 
 enum {
     STATE_NEW,      /* the producer is not known to the coordinator */

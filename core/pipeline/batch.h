@@ -9,6 +9,7 @@
 #include <busbar/plugin.h>
 
 #include "base/arena.h"
+#include "pipeline/policy.h"
 
 typedef struct bb_batch bb_batch;
 
@@ -35,7 +36,8 @@ typedef struct bb_retry {
     gboolean taken; /* from those that wait, to be tried */
     guint stage;    /* where the last answer came from: 0 before the sinks, else sink + 1 */
     guint attempts; /* calls there */
-    guint faults;   /* of those, answers that count against it */
+    guint faults[BB_COUNTS_KINDS]; /* of those, answers by whom they count against (bb_counts) */
+    gboolean paused;               /* nothing behind it goes on before it has passed */
     gint64 due_ms;
 } bb_retry;
 

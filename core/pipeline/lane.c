@@ -52,6 +52,21 @@ static void add_sinks(bb_lane *lane, bb_metrics *metrics)
     }
 }
 
+/* The choices of the settings, in their order there. */
+static bb_policy policy_of(const bb_event_settings *settings)
+{
+    static const bb_action actions[] = {[BB_ON_DEAD_LETTER] = BB_ACTION_DEAD_LETTER,
+                                        [BB_ON_DROP] = BB_ACTION_DROP,
+                                        [BB_ON_STOP] = BB_ACTION_STOP,
+                                        [BB_ON_PAUSE] = BB_ACTION_PAUSE};
+    return (bb_policy){.retry_attempts = settings->retry_attempts,
+                       .retry_initial_ms = settings->retry_initial_ms,
+                       .retry_max_ms = settings->retry_max_ms,
+                       .on_reject = actions[settings->on_reject],
+                       .on_exhausted = actions[settings->on_exhausted],
+                       .on_fault = actions[settings->on_fault]};
+}
+
 bb_lane *bb_lane_new(const bb_event_type *type, const bb_lane_ops *ops, void *user,
                      bb_metrics *metrics, GError **error)
 {
@@ -65,8 +80,7 @@ bb_lane *bb_lane_new(const bb_event_type *type, const bb_lane_ops *ops, void *us
     lane->user = user;
     lane->processor = processor;
     bb_processor_set_complete(processor, ops->complete);
-    lane->policy =
-        (bb_policy){settings->retry_attempts, settings->retry_initial_ms, settings->retry_max_ms};
+    lane->policy = policy_of(settings);
     guint lanes = MAX(settings->concurrency, 1);
     lane->bound_bytes = MAX(settings->in_flight_bytes / 2 / lanes, 1);
     lane->bound_records = MAX(settings->in_flight_records / 2 / lanes, 1);

@@ -112,7 +112,8 @@ static gboolean take_single(bb_lane *lane, bb_work *task, const bb_answer *answe
     task->attempts++;
     if (answer->verdict == BUSBAR_PASS)
         return TRUE;
-    *faults += bb_policy_is_fault(answer->fault.stage, answer->verdict, answer->scope) ? 1 : 0;
+    if (bb_policy_counts(answer->fault.stage, answer->verdict, answer->scope))
+        ++*faults;
     const bb_judged judged = {answer->fault.stage, answer->verdict, answer->scope, task->attempts,
                               *faults};
     bb_decision decision = bb_policy_decide(&lane->policy, &judged, g_random_int());

@@ -1,6 +1,8 @@
 /* The way of records through the stages of a lane, and what follows from each answer. */
 #include "pipeline/lane_private.h"
 
+#include <string.h>
+
 #include "base/fault.h"
 #include "pipeline/suspects.h"
 
@@ -37,12 +39,19 @@ static bb_batch *set_aside(bb_item *item, guint stage)
     return own;
 }
 
+static void begin_count(bb_retry *retry)
+{
+    retry->attempts = 0;
+    memset(retry->faults, 0, sizeof retry->faults);
+    retry->paused = FALSE;
+}
+
 /* Counts one more call at `stage`. */
 static void count_try(bb_batch *own, guint stage)
 {
     bb_retry *retry = &own->retry;
     if (retry->stage != stage || !retry->attempts)
-        retry->attempts = retry->faults = 0;
+        begin_count(retry);
     retry->stage = stage;
     retry->attempts++;
     own->items[0].origin.attempt = retry->attempts + 1;
@@ -65,18 +74,20 @@ static void note_trouble(bb_lane *lane, gint64 until_ms)
     lane->pause_until_ms = MAX(lane->pause_until_ms, until_ms);
 }
 
-static void try_again(bb_lane *lane, bb_item *item, const bb_answer *answer, gint64 delay_ms,
-                      inquiry *call)
+static void try_again(bb_lane *lane, bb_item *item, const bb_answer *answer,
+                      const bb_decision *decision, inquiry *call)
 {
+    gint64 due_ms = call->now_ms + decision->delay_ms;
     bb_batch *own = set_aside(item, call->stage);
     count_try(own, call->stage);
-    if (bb_policy_is_fault(answer->fault.stage, answer->verdict, answer->scope))
-        own->retry.faults++;
-    else
-        note_trouble(lane, call->now_ms + delay_ms);
-    bb_parked_put(lane->parked, own, MAX(call->now_ms + delay_ms, 1));
+    bb_counts counts = bb_policy_counts(answer->fault.stage, answer->verdict, answer->scope);
+    own->retry.faults[counts]++;
+    own->retry.paused = decision->action == BB_ACTION_PAUSE;
+    if (!counts || own->retry.paused)
+        note_trouble(lane, due_ms);
+    bb_parked_put(lane->parked, own, MAX(due_ms, 1));
     call->again++;
-    call->delay_ms = MAX(call->delay_ms, delay_ms);
+    call->delay_ms = MAX(call->delay_ms, decision->delay_ms);
     call->fault = answer->fault;
     call->fault.attempts = own->retry.attempts;
 }
@@ -86,11 +97,10 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
 {
     const bb_retry *retry = &item->batch->retry;
     gboolean before = retry->taken && retry->stage == call->stage;
-    guint fault_now =
-        bb_policy_is_fault(answer->fault.stage, answer->verdict, answer->scope) ? 1 : 0;
+    bb_counts counts = bb_policy_counts(answer->fault.stage, answer->verdict, answer->scope);
     const bb_judged judged = {answer->fault.stage, answer->verdict, answer->scope,
                               (before ? retry->attempts : 0) + 1,
-                              (before ? retry->faults : 0) + fault_now};
+                              (before ? retry->faults[counts] : 0) + 1};
     if (!call->random)
         call->random = g_random_int();
     bb_decision decision = bb_policy_decide(&lane->policy, &judged, call->random);
@@ -107,7 +117,8 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
         lane->ops->dead_letter(lane->user, item, &fault);
         break;
     case BB_ACTION_RETRY:
-        try_again(lane, item, answer, decision.delay_ms, call);
+    case BB_ACTION_PAUSE:
+        try_again(lane, item, answer, &decision, call);
         break;
     case BB_ACTION_STOP:
         bb_lane_stop(lane, &fault);
@@ -258,6 +269,18 @@ static void put_down(bb_lane *lane, bb_batch *batch, gint64 now_ms)
     lane->unflushed_records += batch->count;
 }
 
+static void note_paused(bb_batch *batch, void *user)
+{
+    *(gboolean *)user |= batch->retry.paused;
+}
+
+static gboolean any_is_paused(const bb_lane *lane)
+{
+    gboolean found = FALSE;
+    bb_parked_each(lane->parked, note_paused, &found);
+    return found;
+}
+
 static void end_in_hand(bb_lane *lane, gint64 now_ms)
 {
     bb_batch *current = g_steal_pointer(&lane->current);
@@ -271,7 +294,7 @@ static void end_in_hand(bb_lane *lane, gint64 now_ms)
         put_down(lane, batch, now_ms);
     }
     g_ptr_array_set_size(lane->round, 0);
-    lane->trouble = lane->more_trouble;
+    lane->trouble = lane->more_trouble || (lane->trouble && any_is_paused(lane));
     bb_lane_reset_when_empty(lane);
 }
 
@@ -371,7 +394,7 @@ static void collect_round(bb_lane *lane, guint passed, guint sink)
         if (!batch->retry.taken)
             continue;
         if (batch->retry.stage == passed) {
-            batch->retry.attempts = batch->retry.faults = 0;
+            begin_count(&batch->retry);
             batch->items[0].origin.attempt = 1;
         }
         if (sink < lane->sinks->len)

@@ -247,7 +247,8 @@ static gboolean take_answer(bb_processor *processor, const char *operation, int3
         bb_call_judge(&processor->call, operation, answer, processor->arena, &outcome);
     bb_arena_reset(processor->scratch);
     set_failure(processor, result, stage, outcome.pointer, "plugin", outcome.text);
-    result->verdict = verdict;
+    /* while consuming, the policy is told that there was none */
+    result->verdict = processor->mode == BB_PROCESS_CONSUME ? answer : verdict;
     result->scope = outcome.scope;
     return FALSE;
 }

@@ -19,7 +19,7 @@ typedef enum {
 
 /* The outcome for one event. Texts live until the next event (next reset when consuming). */
 typedef struct bb_result {
-    int32_t verdict; /* BUSBAR_PASS ... */
+    int32_t verdict; /* BUSBAR_PASS ...; while consuming as the plugin gave it, so it may be none */
     uint32_t stage;  /* where it was decided, BUSBAR_STAGE_* */
     uint32_t scope;
     const char *pointer; /* "" when no member is at fault */

@@ -309,7 +309,27 @@ TEST(Settings, DefaultsWithoutAnything)
     EXPECT_EQ(event->retry_initial_ms, 100);
     EXPECT_EQ(event->retry_max_ms, 30000);
     EXPECT_TRUE(event->enrich);
+    EXPECT_EQ(event->on_reject, BB_ON_DEAD_LETTER);
+    EXPECT_EQ(event->on_exhausted, BB_ON_DEAD_LETTER);
+    EXPECT_EQ(event->on_fault, BB_ON_STOP);
     bb_event_settings_free(event);
+}
+
+TEST(Settings, WhatFollowsFromAFailureIsAChoice)
+{
+    Loaded loaded;
+    LoadText(&loaded, "domains: { customer: { events: { user_event: { consume: { on_reject: drop, "
+                      "on_exhausted: pause, on_fault: dead_letter } } } } }");
+    ASSERT_NE(loaded.settings, nullptr);
+    const bb_event_settings *event = EventOf(loaded.settings, "customer", "user_event");
+    EXPECT_EQ(event->on_reject, BB_ON_DROP);
+    EXPECT_EQ(event->on_exhausted, BB_ON_PAUSE);
+    EXPECT_EQ(event->on_fault, BB_ON_DEAD_LETTER);
+    Loaded refused;
+    LoadText(&refused, "domains: { customer: { consume: { on_reject: pause, on_exhausted: skip, "
+                       "on_fault: drop } } }");
+    EXPECT_EQ(refused.settings, nullptr);
+    EXPECT_EQ(refused.problems.size(), 3u);
 }
 
 // Every planted mistake is found in one pass, at its place, in the words that are expected.

@@ -698,7 +698,7 @@ TEST_F(Lane, NoAnswerIsTriedAgainAndThenStops)
     settle();
     EXPECT_EQ("", world.stopped);
     advance(10);
-    EXPECT_EQ(3u, handler.calls.size());
+    EXPECT_EQ((size_t)BB_POLICY_FAULT_ATTEMPTS, handler.calls.size());
     EXPECT_EQ("no verdict was given", world.stopped);
     EXPECT_TRUE(world.letters.empty());
     EXPECT_EQ((Offsets{1}), with(0));
@@ -723,7 +723,7 @@ TEST_F(Lane, FlushWithoutAnAnswerStopsInTheEnd)
     push_good(1);
     advance(20);
     EXPECT_EQ((uint32_t)BUSBAR_STAGE_FLUSH, world.stopped_stage);
-    EXPECT_EQ(3, handler.flushes);
+    EXPECT_EQ(BB_POLICY_FAULT_ATTEMPTS, handler.flushes);
 }
 
 TEST_F(Lane, OpenIsTriedAgainAndNothingIsHandedBefore)
@@ -885,6 +885,156 @@ TEST_F(Lane, EnrichThatAsksForAnotherTryGetsIt)
     EXPECT_EQ((Offsets{1}), handler.calls[1].offsets);
     EXPECT_EQ((std::vector<uint32_t>{1}), handler.calls[1].attempts);
     EXPECT_EQ(3u, with(BUSBAR_PASS).size());
+}
+
+// What the domain's functions answer about the record at offset 1, and how often they were asked.
+struct Answers {
+    int32_t verdict;
+    int until; // calls; then PASS
+    int calls;
+};
+Answers answers;
+
+int32_t answer(busbar_call *call, uint32_t index, const busbar_event *event)
+{
+    if (event->origin->offset != 1)
+        return BUSBAR_PASS;
+    if (answers.calls++ >= answers.until)
+        return BUSBAR_PASS;
+    if (answers.verdict != BUSBAR_RETRY)
+        return answers.verdict;
+    return call->host->fail(call, index, BUSBAR_RETRY, BUSBAR_SCOPE_INFRASTRUCTURE, busbar_text(""),
+                            busbar_text("the database is down"));
+}
+
+void set_validate(bb_event_type *type)
+{
+    type->ops.validate = [](void *, busbar_call *call, const busbar_event *event) {
+        return answer(call, 0, event);
+    };
+}
+
+void set_enrich(bb_event_type *type)
+{
+    type->ops.enrich = [](void *, busbar_call *call, busbar_event *event) {
+        return answer(call, 0, event);
+    };
+}
+
+void set_handle(bb_event_type *type)
+{
+    type->ops.handle = [](void *, busbar_call *call, const busbar_batch *batch, int32_t *verdicts) {
+        for (uint32_t i = 0; i < batch->count; i++)
+            verdicts[i] = answer(call, i, batch->events[i]);
+        return (int32_t)BUSBAR_PASS;
+    };
+}
+
+class LaneStage : public Lane, public ::testing::WithParamInterface<int>
+{
+  protected:
+    const uint32_t stage_ = std::vector<uint32_t>{BUSBAR_STAGE_VALIDATE, BUSBAR_STAGE_ENRICH,
+                                                  BUSBAR_STAGE_HANDLE}[(size_t)GetParam()];
+    void start(int32_t verdict, int until)
+    {
+        void (*const set[])(bb_event_type *) = {set_validate, set_enrich, set_handle};
+        answers = {verdict, until, 0};
+        set[GetParam()](&fake.type);
+        fake.bind(handler, false);
+        make();
+        push_good(3);
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Stages, LaneStage, ::testing::Values(0, 1, 2));
+
+TEST_P(LaneStage, NoAnswerIsAFaultOfThePluginAndStops)
+{
+    start(0, 1000);
+    advance(20);
+    EXPECT_EQ(stage_, world.stopped_stage);
+    EXPECT_EQ(BB_POLICY_FAULT_ATTEMPTS, answers.calls);
+    EXPECT_TRUE(world.letters.empty());
+    EXPECT_EQ((Offsets{1}), with(0));
+}
+
+TEST_P(LaneStage, NoAnswerIsTriedAgainFirst)
+{
+    start(0, BB_POLICY_FAULT_ATTEMPTS - 1);
+    advance(20);
+    EXPECT_EQ("", world.stopped);
+    EXPECT_EQ((Offsets{0, 1, 2}), with(BUSBAR_PASS));
+}
+
+TEST_P(LaneStage, NoAnswerIsDeadLetteredWhereTheSettingsSaySo)
+{
+    fake.settings->on_fault = BB_ON_DEAD_LETTER;
+    start(0, 1000);
+    advance(20);
+    EXPECT_EQ("", world.stopped);
+    EXPECT_EQ(BB_POLICY_FAULT_ATTEMPTS, answers.calls);
+    ASSERT_EQ(1u, world.letters.size());
+    EXPECT_EQ(stage_, world.letters[0].stage);
+    EXPECT_EQ((Offsets{0, 2}), with(BUSBAR_PASS));
+}
+
+TEST_P(LaneStage, AnOutageIsWaitedOutHoweverLong)
+{
+    start(BUSBAR_RETRY, 500);
+    push_good(3);
+    advance(20);
+    EXPECT_TRUE(world.outcomes.count(0));
+    EXPECT_FALSE(world.outcomes.count(1));
+    EXPECT_FALSE(world.outcomes.count(3)) << "the lane waits";
+    advance(1000);
+    EXPECT_EQ(501, answers.calls);
+    EXPECT_TRUE(world.letters.empty());
+    EXPECT_EQ("", world.stopped);
+    EXPECT_EQ((Offsets{0, 1, 2, 3, 4, 5}), with(BUSBAR_PASS));
+}
+
+TEST_F(Lane, ARefusedRecordIsDroppedWhereTheSettingsSaySo)
+{
+    fake.settings->on_reject = BB_ON_DROP;
+    make();
+    push({R"({"a":1})", "no JSON"});
+    settle();
+    EXPECT_TRUE(world.letters.empty());
+    EXPECT_EQ((Offsets{1}), with(BUSBAR_DROP));
+    EXPECT_EQ((Offsets{0}), with(BUSBAR_PASS));
+}
+
+TEST_F(Lane, ARefusedRecordStopsWhereTheSettingsSaySo)
+{
+    fake.settings->on_reject = BB_ON_STOP;
+    make();
+    push({R"({"a":1})", "no JSON"});
+    settle();
+    EXPECT_EQ((uint32_t)BUSBAR_STAGE_PARSE, world.stopped_stage);
+    EXPECT_TRUE(world.letters.empty());
+    EXPECT_EQ((Offsets{0, 1}), with(0));
+}
+
+TEST_F(Lane, ARecordThatPausesHoldsUpItsLaneUntilItPasses)
+{
+    fake.settings->on_exhausted = BB_ON_PAUSE;
+    fake.bind(handler, false);
+    bool mended = false;
+    handler.verdict = [&](busbar_call *call, uint32_t index, const busbar_event *event) {
+        if (event->origin->offset != 1 || mended)
+            return (int32_t)BUSBAR_PASS;
+        return busbar_fail_event(call, index, BUSBAR_RETRY, "not now");
+    };
+    make();
+    push_good(3);
+    advance(2); // its attempts are used up
+    push_good(3);
+    advance(30);
+    EXPECT_TRUE(world.letters.empty());
+    EXPECT_EQ((Offsets{0, 2}), with(BUSBAR_PASS));
+    mended = true;
+    advance(3);
+    EXPECT_EQ((Offsets{0, 1, 2, 3, 4, 5}), with(BUSBAR_PASS));
+    EXPECT_EQ("", world.stopped);
 }
 
 TEST_F(Lane, AnInstanceThatCannotBeMadeIsAnError)
