@@ -384,7 +384,8 @@ static gboolean turn(bb_consumer *consumer)
         if (!bb_consumer_know_ends(consumer))
             return TRUE;
         if (bb_consumer_reached_ends(consumer) && bb_consumer_transaction_is_settled(consumer) &&
-            bb_consumer_group_is_done(consumer))
+            bb_consumer_group_is_done(consumer) &&
+            (consumer->transaction || bb_consumer_commit_in_group(consumer)))
             return FALSE;
     }
     if (!bb_consumer_transaction_turn(consumer) || full)

@@ -64,7 +64,7 @@ static void on_answer(rd_kafka_t *client, rd_kafka_resp_err_t code,
     (void)client;
     BB_FAULT("commit.answer");
     consumer->commit_open = FALSE;
-    consumer->commit_failed = code != RD_KAFKA_RESP_ERR_NO_ERROR;
+    consumer->commit_code = code;
     bb_consumer_take_commit(consumer, code, list);
 }
 
@@ -81,7 +81,7 @@ static gboolean wait_for_answer(bb_consumer *consumer, gint64 deadline_ms)
 static void send_commit(bb_consumer *consumer)
 {
     rd_kafka_topic_partition_list_t *list = bb_partitions_to_commit(consumer->partitions);
-    consumer->commit_failed = FALSE;
+    consumer->commit_code = RD_KAFKA_RESP_ERR_NO_ERROR;
     bb_consumer_hold_crowded(consumer);
     if (!list)
         return;
@@ -115,14 +115,35 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms)
     send_commit(consumer);
     return wait_ms == 0 ||
            (wait_for_answer(consumer, MAX(deadline_ms, bb_clock_monotonic_ms() + LAST_COMMIT_MS)) &&
-            !consumer->commit_failed);
+            !consumer->commit_code);
+}
+
+/* The group has gone on without this member, so no commit of it counts any more. It could only join
+ * again, and what it had may be another's then. */
+static gboolean is_expelled(const bb_consumer *consumer)
+{
+    return consumer->commit_code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
+           consumer->commit_code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+           consumer->commit_code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
+gboolean bb_consumer_commit_in_group(bb_consumer *consumer)
+{
+    return bb_consumer_commit(consumer, LAST_COMMIT_MS) ||
+           !(consumer->commit_code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS ||
+             is_expelled(consumer));
 }
 
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms)
 {
     gint64 deadline_ms = bb_clock_monotonic_ms() + timeout_ms;
     while (!bb_consumer_commit(consumer, MAX(deadline_ms - bb_clock_monotonic_ms(), 1)) &&
-           bb_clock_monotonic_ms() < deadline_ms &&
+           bb_clock_monotonic_ms() < deadline_ms && !is_expelled(consumer) &&
            g_atomic_int_get(&consumer->stopping) != BB_STOP_FAST)
         bb_consumer_collect(consumer, COMMIT_AGAIN_MS);
+    if (is_expelled(consumer))
+        bb_log_warning("%s: group %s has given this member's partitions away (%s): what was "
+                       "handled since the last commit is read again by whoever has them",
+                       consumer->type->full_name, consumer->type->group,
+                       rd_kafka_err2str(consumer->commit_code));
 }

@@ -49,9 +49,9 @@ struct bb_consumer {
     GArray *cut;   /* gint32: partitions whose log was cut, as Kafka told */
     gboolean gone; /* what was to be read next: the next assignment places anew */
     gint64 commit_at_ms;
-    rd_kafka_queue_t *commits; /* their answers come from here */
-    gboolean commit_open;      /* one is without an answer */
-    gboolean commit_failed;    /* the last one that has an answer */
+    rd_kafka_queue_t *commits;       /* their answers come from here */
+    gboolean commit_open;            /* one is without an answer */
+    rd_kafka_resp_err_t commit_code; /* of the last one that has an answer */
     gint64 lag_at_ms;
     gint64 said_ms; /* last line about trouble with Kafka */
 
@@ -152,6 +152,8 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms);
 /* What became of a commit of `list` (NULL: of nothing). */
 void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
                              const rd_kafka_topic_partition_list_t *list);
+/* FALSE when a rebalance refused it: once that is over, it can be repeated. */
+gboolean bb_consumer_commit_in_group(bb_consumer *consumer);
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
  * read twice. */
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms);

@@ -58,7 +58,7 @@ class Site:
         self.test.assertEqual(result.returncode, 0)
 
     def run(self, *arguments):
-        return kit.busbar("run", "--config", self.config, *SHORT, *DEADLINES, *arguments, timeout=180)
+        return kit.busbar("run", "--config", self.config, *SHORT, *DEADLINES, *arguments, timeout=400)
 
     def start(self, *arguments):
         log = open(os.path.join(self.folder, "log"), "w+")
@@ -78,6 +78,11 @@ class Site:
             return []
         with open(path, "rb") as file:
             return [line["id"] for line in kit.json_lines(file.read())]
+
+    def lag(self):
+        """Records behind the group's committed offsets."""
+        result = kit.busbar("offsets", "show", "poison.item", "--config", self.config, "--json", timeout=60)
+        return [line["lag"] for line in kit.json_lines(result.stdout)]
 
     def dead_letters(self, topic=None):
         """[(value, {header: text})] in their topic."""
@@ -131,6 +136,7 @@ class Poison(unittest.TestCase):
         self.assertEqual(result.returncode, 0, log)
         expected = {f"n{number}" for number in range(count) if number != place}
         self.assertEqual(set(site.handled()), expected, log)
+        self.assertEqual(site.lag(), [0], log)  # also when the last commit fell into a rebalance
         letters = site.dead_letters()
         # a rebalance of the embedded broker may fail the commit behind the dead letter, which is then written again
         self.assertEqual({value for value, _ in letters}, {list(events(place + 1, {place: do}))[-1].decode()}, log)
