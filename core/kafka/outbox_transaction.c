@@ -65,6 +65,8 @@ gboolean bb_outbox_is_spoiled(bb_outbox *outbox)
 
 gboolean bb_outbox_is_clean(bb_outbox *outbox)
 {
+    if (BB_FAULT_ERRNO("transaction.trust")) /* what would be without the watch: tests/chaos/torn */
+        return TRUE;
     return bb_transaction_watch_is_clean(outbox->transactions->watch);
 }
 

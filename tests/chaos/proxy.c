@@ -8,15 +8,17 @@
  * read from standard input, one a line; the proxy ends with its input.
  *
  *   ACTION request|response API BROKER NTH [NUMBER]
- *     ACTION  hold        for NUMBER ms, with what is behind it on its connection; delivered even
- *                         when its sender is gone
+ *     ACTION  hold        for NUMBER ms (-1: until `release`), with what is behind it on its
+ *                         connection; delivered even when its sender is gone
  *             drop        the frame is gone, the connection stays
  *             swap        the next frame of the connection comes first
  *             throttle    from here on NUMBER bytes a second on this connection
  *             reset       both ends see the connection reset
+ *             note        nothing, but the line that says so
  *     API     number of the request's kind, or *       BROKER  1, 2, ... or *
  *     NTH     counts the frames that fit the rule; "3+": from the third on
- *   clear     no rules any more */
+ *   clear     no rules any more
+ *   release   what is held goes on */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +45,7 @@ enum {
     LARGEST = 64 << 20
 };
 enum { REQUEST, RESPONSE };
+#define UNTIL_RELEASED INT64_MAX
 
 typedef struct broker {
     struct sockaddr_in address;
@@ -229,7 +232,7 @@ static bool act(pair *at, int direction, int api, frame *one)
     if (strcmp(action, "throttle") == 0)
         side->bytes_per_second = due->number;
     if (strcmp(action, "hold") == 0)
-        one->due_ms = now_ms() + due->number;
+        one->due_ms = due->number < 0 ? UNTIL_RELEASED : now_ms() + due->number;
     queue(side, one);
     if (side->swapped)
         queue(side, side->swapped);
@@ -369,12 +372,26 @@ static bool add_broker(const char *text)
     return true;
 }
 
+static void release_held(void)
+{
+    for (pair *at = pairs; at < pairs + MAX_OPEN; at++) {
+        for (int i = 0; at->open && i < 2; i++)
+            for (frame *one = at->ways[i].first; one; one = one->next)
+                if (one->due_ms == UNTIL_RELEASED)
+                    one->due_ms = 0;
+    }
+}
+
 static void add_rule(const char *line)
 {
     char direction[16], api[16], number[16], nth[16];
     rule one = {0};
     if (strncmp(line, "clear", 5) == 0) {
         rule_count = 0;
+        return;
+    }
+    if (strncmp(line, "release", 7) == 0) {
+        release_held();
         return;
     }
     int found = sscanf(line, "%15s %15s %15s %15s %15s %d", one.action, direction, api, number, nth,
@@ -473,13 +490,12 @@ static bool turn(void)
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* who waits for a rule reads along */
     for (int i = 1; i < argc; i++)
         if (!add_broker(argv[i])) {
             fprintf(stderr, "chaos_proxy: `%s` is not HOST:PORT with a host in numbers\n", argv[i]);
             return 2;
         }
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    (void)fflush(stdout);
     while (broker_count && turn())
         ;
     return broker_count ? 0 : 2;

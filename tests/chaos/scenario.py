@@ -48,6 +48,24 @@ handlers:
 """
 
 
+def use_librdkafka(parser, path):
+    """Another librdkafka for busbar, from the command line."""
+    if path and not os.path.exists(path):
+        parser.error(f"no librdkafka at {path}")
+    if path:
+        os.environ["BUSBAR_RDKAFKA_PRELOAD"] = os.path.abspath(path)
+
+
+def provenance():
+    """What is tried: the librdkafka that busbar runs with, and the commit of the sources beside this file."""
+    told = kit.busbar("version", "--verbose")
+    version = re.search(rb"librdkafka +([0-9.]+)", told.stdout)
+    if told.returncode or not version:
+        raise SystemExit(f"{kit.BUSBAR} version: {told.stderr.decode()}")
+    commit = subprocess.run(["git", "-C", kit.ROOT, "describe", "--always", "--dirty", "--exclude=*"], capture_output=True, text=True)
+    return {"librdkafka": version[1].decode(), "build": commit.stdout.strip() or "unknown"}
+
+
 def make_value(run, key, seq, what, fault):
     """A good value, one to be dropped, or a poisoned one of several kinds."""
     body = f"body of {seq} of {key}"
