@@ -108,4 +108,29 @@ TEST_F(Partitions, AfterAJumpBackNothingIsCommittedBeforeTheOlderRecordsAreFinis
     EXPECT_FALSE(bb_partitions_finish(partitions, 0, old, 6));
 }
 
+TEST_F(Partitions, WhatIsNotInHandIsLeftAlone)
+{
+    bb_partitions_assign(partitions, 2);
+    bb_partitions_resume(partitions, 0, 5, "", 0);
+    bb_partitions_uncommit(partitions, 7);
+    bb_partitions_revoke(partitions, 1);
+    bb_partitions_revoke(partitions, 1);
+    bb_partitions_restart(partitions); /* 2 alone */
+    EXPECT_EQ(1u, bb_partitions_assigned(partitions));
+    EXPECT_EQ(nullptr, bb_partitions_get(partitions, 0));
+    EXPECT_EQ(Offsets{}, to_commit());
+    bb_partitions_free(nullptr);
+}
+
+TEST_F(Partitions, RecordsFromBeforeAJumpBackCountAsUnfinished)
+{
+    bb_partitions_assign(partitions, 0);
+    gint64 old = bb_partitions_read(partitions, 0, 5, nullptr);
+    gint64 fresh = bb_partitions_read(partitions, 0, 3, nullptr);
+    EXPECT_TRUE(bb_partitions_finish(partitions, 0, fresh, 3));
+    EXPECT_FALSE(bb_partitions_complete(partitions)); /* of the new epoch all is final */
+    EXPECT_TRUE(bb_partitions_finish(partitions, 0, old, 5));
+    EXPECT_TRUE(bb_partitions_complete(partitions));
+}
+
 } // namespace

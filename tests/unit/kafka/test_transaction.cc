@@ -1,7 +1,12 @@
 /* The order of things in exactly-once, as a table of what is seen and what follows. */
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 extern "C" {
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
 #include "kafka/transaction.h"
 #include "kafka/transaction_watch.h"
 }
@@ -268,6 +273,52 @@ TEST_F(Transaction, ABeginThatFailsCostsTheProducer)
     EXPECT_TRUE(transaction.replace);
 }
 
+TEST_F(Transaction, ASecondEndMovesTheDeadlineOfTheDrain)
+{
+    open();
+    bb_transaction_took(&transaction, 3, now);
+    bb_transaction_end_by(&transaction, now + 5000);
+    bb_transaction_end_by(&transaction,
+                          now + 50); /* a revocation while the interval's end drains */
+    now += 49;
+    EXPECT_EQ(BB_TRANSACTION_DRAIN, next(busy));
+    now++;
+    EXPECT_EQ(BB_TRANSACTION_ABORT, next(busy));
+}
+
+TEST_F(Transaction, BetweenTransactionsThereIsNothingToEndOrToSpoil)
+{
+    ASSERT_EQ(BB_TRANSACTION_INIT, next());
+    answer(BB_OUTCOME_DONE);
+    bb_transaction_end_by(&transaction, now);
+    bb_transaction_spoil(&transaction);
+    EXPECT_EQ(BB_TRANSACTION_BEGIN, next());
+    answer(BB_OUTCOME_DONE);
+    EXPECT_EQ(BB_TRANSACTION_READ, next());
+    EXPECT_TRUE(bb_transaction_is_settled(&transaction));
+}
+
+TEST_F(Transaction, AbortsWhatIsLostWhileItDrains)
+{
+    open();
+    bb_transaction_took(&transaction, 3, now);
+    bb_transaction_end_by(&transaction, now + 50);
+    EXPECT_EQ(BB_TRANSACTION_DRAIN, next(busy));
+    bb_transaction_spoil(&transaction);
+    EXPECT_EQ(BB_TRANSACTION_ABORT, next(busy));
+}
+
+TEST_F(Transaction, ABeginIsTriedAgainLater)
+{
+    ASSERT_EQ(BB_TRANSACTION_INIT, next());
+    answer(BB_OUTCOME_DONE);
+    ASSERT_EQ(BB_TRANSACTION_BEGIN, next());
+    answer(BB_OUTCOME_AGAIN);
+    EXPECT_EQ(BB_TRANSACTION_WAIT, next());
+    now = transaction.due_ms;
+    EXPECT_EQ(BB_TRANSACTION_BEGIN, next()); /* with the same producer */
+}
+
 TEST_F(Transaction, WhatIsHopelessStaysSo)
 {
     ASSERT_EQ(BB_TRANSACTION_INIT, next());
@@ -280,6 +331,12 @@ TEST(TransactionJudge, AnInitThatTimedOutIsTriedAgain)
 {
     const bb_transaction_error late = error(false, true, false);
     EXPECT_EQ(BB_OUTCOME_AGAIN, bb_transaction_judge(BB_TRANSACTION_INIT, FALSE, &late));
+}
+
+TEST(TransactionJudge, AnInitThatCannotBeTriedAgainCostsTheProducer)
+{
+    const bb_transaction_error other = error(false, false, false, RD_KAFKA_RESP_ERR__STATE);
+    EXPECT_EQ(BB_OUTCOME_REPLACE, bb_transaction_judge(BB_TRANSACTION_INIT, FALSE, &other));
 }
 
 TEST(TransactionJudge, AnInitThatBrokersWillNeverGrantIsHopeless)
@@ -326,7 +383,7 @@ TEST(TransactionJudge, AnythingElseCostsTheProducer)
 namespace
 {
 
-enum { FETCH = 1, ADD_PARTITIONS = 24, END = 26, OFFSET_COMMIT = 28 };
+enum { FETCH = 1, ADD_PARTITIONS = 24, ADD_OFFSETS = 25, END = 26, OFFSET_COMMIT = 28 };
 
 class TransactionWatch : public ::testing::Test
 {
@@ -346,6 +403,20 @@ class TransactionWatch : public ::testing::Test
         bb_transaction_watch_answered(watch, key, code);
     }
 
+    static rd_kafka_resp_err_t produce(rd_kafka_t *client, const char *topic)
+    {
+        rd_kafka_vu_t parts[2] = {};
+        parts[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+        parts[0].u.cstr = topic;
+        parts[1].vtype = RD_KAFKA_VTYPE_VALUE;
+        parts[1].u.mem = {const_cast<char *>("v"), 1};
+        rd_kafka_error_t *error = rd_kafka_produceva(client, parts, 2);
+        rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+        if (error)
+            rd_kafka_error_destroy(error);
+        return code;
+    }
+
     bool clean()
     {
         return bb_transaction_watch_is_clean(watch) != FALSE;
@@ -358,7 +429,7 @@ class TransactionWatch : public ::testing::Test
 
 TEST_F(TransactionWatch, IsCleanWhileEachRequestHasItsAnswer)
 {
-    for (gint16 key : {ADD_PARTITIONS, OFFSET_COMMIT, END}) {
+    for (gint16 key : {ADD_PARTITIONS, ADD_OFFSETS, OFFSET_COMMIT, END}) {
         sent(key);
         EXPECT_FALSE(clean());
         answered(key);
@@ -390,4 +461,50 @@ TEST_F(TransactionWatch, OtherRequestsDoNotMatter)
     answered(FETCH, RD_KAFKA_RESP_ERR__TIMED_OUT);
     answered(-1, RD_KAFKA_RESP_ERR__TRANSPORT);
     EXPECT_TRUE(clean());
+}
+
+TEST_F(TransactionWatch, NoneIsFreedWell)
+{
+    bb_transaction_watch_free(nullptr);
+}
+
+TEST_F(TransactionWatch, AClientThatCannotBeWatchedIsRefused)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    GError *error = nullptr;
+    EXPECT_TRUE(bb_transaction_watch_install(watch, conf, &error));
+    EXPECT_FALSE(bb_transaction_watch_install(watch, conf, &error)); /* somebody was there before */
+    ASSERT_NE(nullptr, error);
+    EXPECT_NE(nullptr, strstr(error->message, "cannot be watched")) << error->message;
+    g_error_free(error);
+    rd_kafka_conf_destroy(conf);
+}
+
+TEST_F(TransactionWatch, RequestsOfAClientAreSeenAndWhatHasNoAnswerIsNotForgotten)
+{
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_t *carrier =
+        rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), reason, sizeof reason);
+    ASSERT_TRUE(carrier) << reason;
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(carrier, 1);
+    rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster), reason,
+                      sizeof reason);
+    rd_kafka_conf_set(conf, "transactional.id", "watched", reason, sizeof reason);
+    rd_kafka_conf_set(conf, "socket.timeout.ms", "1000", reason, sizeof reason);
+    ASSERT_TRUE(bb_transaction_watch_install(watch, conf, nullptr));
+    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
+    ASSERT_TRUE(client) << reason;
+    EXPECT_EQ(nullptr, rd_kafka_init_transactions(client, 10000));
+    for (bool answers : {true, false}) {
+        EXPECT_EQ(nullptr, rd_kafka_begin_transaction(client));
+        EXPECT_EQ(RD_KAFKA_RESP_ERR_NO_ERROR, produce(client, "out"));
+        if (!answers) /* the connection ends in place of the answer; it is sent again, and well */
+            rd_kafka_mock_push_request_errors(cluster, END, 1, RD_KAFKA_RESP_ERR__TRANSPORT);
+        EXPECT_EQ(nullptr, rd_kafka_commit_transaction(client, 10000));
+        EXPECT_EQ(answers, clean());
+    }
+    rd_kafka_destroy(client);
+    rd_kafka_mock_cluster_destroy(cluster);
+    rd_kafka_destroy(carrier);
 }

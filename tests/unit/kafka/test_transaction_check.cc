@@ -1,6 +1,10 @@
 /* What exactly-once asks of a configuration, and the ids of transactions. */
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -8,6 +12,36 @@
 extern "C" {
 #include "kafka/transaction_check.h"
 #include "kafka/transaction_id.h"
+}
+
+namespace
+{
+
+/* What the kernel says to who takes a name or asks for a socket; 0: what it really says. */
+int bind_errno, socket_errno;
+
+} // namespace
+
+/* These stand in front of the C library's, for the programs under test alone. */
+extern "C" {
+
+int bind(int handle, const struct sockaddr *address, socklen_t size) noexcept
+{
+    static auto *next = reinterpret_cast<decltype(bind) *>(dlsym(RTLD_NEXT, "bind"));
+    if (!bind_errno)
+        return next(handle, address, size);
+    errno = bind_errno;
+    return -1;
+}
+
+int socket(int domain, int type, int protocol) noexcept
+{
+    static auto *next = reinterpret_cast<decltype(socket) *>(dlsym(RTLD_NEXT, "socket"));
+    if (!socket_errno || domain != AF_UNIX)
+        return next(domain, type, protocol);
+    errno = socket_errno;
+    return -1;
+}
 }
 
 namespace
@@ -173,4 +207,49 @@ TEST_F(ExactlyOnce, TwoOfOneMachineHaveDifferentIdsAndAGoneOnesIdIsTakenAgain)
     bb_transaction_id_clear(&first);
     EXPECT_EQ(text, id());
     bb_transaction_id_clear(&second);
+}
+
+TEST_F(ExactlyOnce, WithoutAFreeIdTheReasonIsSaid)
+{
+    struct {
+        int bind, socket;
+        const char *part;
+    } const cases[] = {{EADDRINUSE, 0, "Address already in use"},
+                       {EACCES, 0, "Permission denied"},
+                       {0, EMFILE, "Too many open files"}};
+    for (const auto &one : cases) {
+        bb_transaction_id made;
+        GError *error = nullptr;
+        bind_errno = one.bind;
+        socket_errno = one.socket;
+        gboolean taken = bb_transaction_id_init(&made, &type, &error);
+        bind_errno = socket_errno = 0;
+        EXPECT_FALSE(taken);
+        ASSERT_NE(nullptr, error);
+        EXPECT_NE(nullptr, strstr(error->message, one.part)) << error->message;
+        EXPECT_NE(nullptr, strstr(error->message, "consume.transaction.instance"))
+            << error->message;
+        g_error_free(error);
+        bb_transaction_id_clear(&made); /* there is nothing to give back */
+    }
+}
+
+TEST_F(ExactlyOnce, TheTimeoutIsNeverTooShortForABroker)
+{
+    settings.drain_ms = 100;
+    event->transaction_ms = 100;
+    EXPECT_EQ(15000, bb_transaction_timeout_ms(&settings, event));
+}
+
+TEST_F(ExactlyOnce, HoldsWithoutHandlersAndPropertiesAndWithTheIsolationThatItHasAnyway)
+{
+    bb_settings bare = {};
+    bb_event_type plain = {};
+    bare.drain_ms = 30000;
+    plain.settings = event;
+    GPtrArray *found = bb_transaction_refusals(&bare, &plain);
+    EXPECT_EQ(0u, found->len);
+    g_ptr_array_unref(found);
+    set("isolation.level", "read_committed");
+    EXPECT_TRUE(refusals().empty());
 }

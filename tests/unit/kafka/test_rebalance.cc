@@ -1,0 +1,493 @@
+// Rebalances of a consumer whose client says what the test wants about its group: eager and
+// cooperative, with every version of librdkafka.
+#include "runner_support.h"
+
+#include <dlfcn.h>
+
+extern "C" {
+#include "kafka/consumer_private.h"
+}
+
+namespace
+{
+
+// What the client is made to say and how it is made to fail.
+struct Said {
+    const char *protocol = nullptr; // NULL: what it says by itself
+    bool lost = false;
+    bool no_queues = false;
+    rd_kafka_resp_err_t assign = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t seek = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t seek_partition = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::vector<std::pair<int, gint64>> sought; // partition, offset
+    int assigned = 0, unassigned = 0, whole = 0, forgotten = 0;
+};
+Said said;
+
+template <typename Function> Function *real(const char *name)
+{
+    return reinterpret_cast<Function *>(dlsym(RTLD_NEXT, name));
+}
+
+} // namespace
+
+// These stand in front of the library's.
+extern "C" {
+
+const char *rd_kafka_rebalance_protocol(rd_kafka_t *client)
+{
+    static auto *next = real<decltype(rd_kafka_rebalance_protocol)>("rd_kafka_rebalance_protocol");
+    return said.protocol ? said.protocol : next(client);
+}
+
+int rd_kafka_assignment_lost(rd_kafka_t *client)
+{
+    static auto *next = real<decltype(rd_kafka_assignment_lost)>("rd_kafka_assignment_lost");
+    return said.lost ? 1 : next(client);
+}
+
+rd_kafka_queue_t *rd_kafka_queue_get_partition(rd_kafka_t *client, const char *topic,
+                                               int32_t partition)
+{
+    static auto *next =
+        real<decltype(rd_kafka_queue_get_partition)>("rd_kafka_queue_get_partition");
+    return said.no_queues ? nullptr : next(client, topic, partition);
+}
+
+rd_kafka_resp_err_t rd_kafka_assign(rd_kafka_t *client, const rd_kafka_topic_partition_list_t *list)
+{
+    static auto *next = real<decltype(rd_kafka_assign)>("rd_kafka_assign");
+    (list ? said.whole : said.forgotten)++;
+    return next(client, list);
+}
+
+rd_kafka_error_t *rd_kafka_incremental_assign(rd_kafka_t *client,
+                                              const rd_kafka_topic_partition_list_t *list)
+{
+    static auto *next = real<decltype(rd_kafka_incremental_assign)>("rd_kafka_incremental_assign");
+    said.assigned++;
+    return said.assign ? rd_kafka_error_new(said.assign, "as the test wants") : next(client, list);
+}
+
+rd_kafka_error_t *rd_kafka_incremental_unassign(rd_kafka_t *client,
+                                                const rd_kafka_topic_partition_list_t *list)
+{
+    static auto *next =
+        real<decltype(rd_kafka_incremental_unassign)>("rd_kafka_incremental_unassign");
+    said.unassigned++;
+    return next(client, list);
+}
+
+rd_kafka_error_t *rd_kafka_seek_partitions(rd_kafka_t *client,
+                                           rd_kafka_topic_partition_list_t *list, int timeout_ms)
+{
+    static auto *next = real<decltype(rd_kafka_seek_partitions)>("rd_kafka_seek_partitions");
+    for (int i = 0; i < list->cnt; i++)
+        said.sought.emplace_back(list->elems[i].partition, list->elems[i].offset);
+    if (said.seek)
+        return rd_kafka_error_new(said.seek, "as the test wants");
+    rd_kafka_error_t *error = next(client, list, timeout_ms);
+    if (said.seek_partition)
+        list->elems[list->cnt - 1].err = said.seek_partition;
+    return error;
+}
+}
+
+namespace
+{
+
+enum { PARTITIONS = 3, EACH = 10, DRAIN_MS = 60 };
+
+using Offsets = std::vector<gint64>;
+
+// A consumer that is no member of its group; its handler refuses what the test names.
+class Rebalance : public ::testing::Test
+{
+  protected:
+    void SetUp() override
+    {
+        said = Said();
+        name = broker.topic(PARTITIONS);
+        event = std::make_unique<TopicType>(name, name + "-group");
+        event->settings->concurrency = 0; // all on the test's thread
+        event->settings->order = BB_ORDER_PARTITION;
+        event->settings->retry_attempts = 0; // without end
+        handler.verdict = [this](busbar_call *call, uint32_t index, const busbar_event *one) {
+            const busbar_origin *origin = call->host->origin(one);
+            auto from = refused.find(origin->partition);
+            if (from != refused.end() && origin->offset >= from->second)
+                return busbar_fail_event(call, index, BUSBAR_RETRY, "not now");
+            passed[origin->partition].push_back(origin->offset);
+            return static_cast<int32_t>(BUSBAR_PASS);
+        };
+        event->bind(handler, /* with_flush= */ false);
+        settings = std::make_unique<Settings>(broker.bootstrap);
+        const_cast<bb_settings *>(settings->get())->drain_ms = DRAIN_MS;
+        context.settings = settings->get();
+        context.metrics = metrics;
+    }
+
+    void TearDown() override
+    {
+        said = Said();
+        bb_consumer_free(consumer);
+        bb_metrics_free(metrics);
+    }
+
+    void begin_anew()
+    {
+        TearDown();
+        consumer = nullptr;
+        metrics = bb_metrics_new();
+        passed.clear();
+        SetUp();
+    }
+
+    void make(const char *protocol)
+    {
+        GError *error = nullptr;
+        consumer = bb_consumer_new(&event->type, &context, &error);
+        ASSERT_TRUE(consumer) << take(&error);
+        said.protocol = protocol;
+        broker.produce_good(name, 0, PARTITIONS * EACH, PARTITIONS);
+    }
+
+    void rebalance(rd_kafka_resp_err_t code, const std::vector<int> &partitions)
+    {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(PARTITIONS);
+        for (int partition : partitions)
+            rd_kafka_topic_partition_list_add(list, name.c_str(), partition);
+        bb_consumer_on_rebalance(consumer->client, code, list, consumer);
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    void assign(const std::vector<int> &partitions)
+    {
+        rebalance(RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, partitions);
+    }
+    void revoke(const std::vector<int> &partitions)
+    {
+        rebalance(RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, partitions);
+    }
+
+    void tick()
+    {
+        bb_worker_tick(static_cast<bb_worker *>(g_ptr_array_index(consumer->workers, 0)));
+        bb_consumer_collect(consumer, 0);
+    }
+    // Reads and works until it holds.
+    template <typename Condition> bool until(Condition condition)
+    {
+        gint64 deadline = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+        while (!condition()) {
+            if (g_get_monotonic_time() > deadline)
+                return false;
+            tick();
+            (void)bb_consumer_read(consumer, 20);
+        }
+        return true;
+    }
+    bool until_read(int partition)
+    {
+        return until([this, partition] {
+            bb_partition *state = bb_partitions_get(consumer->partitions, partition);
+            return state && state->position == EACH;
+        });
+    }
+    // All of a partition, once and in order.
+    bool is_whole(int partition)
+    {
+        Offsets wanted;
+        for (gint64 i = 0; i < EACH; i++)
+            wanted.push_back(i);
+        return passed[partition] == wanted;
+    }
+    gint64 epoch(int partition)
+    {
+        bb_partition *state = bb_partitions_get(consumer->partitions, partition);
+        return state ? bb_offsets_epoch(state->offsets) : -1;
+    }
+    Offsets committed()
+    {
+        return broker.committed(name, PARTITIONS, name + "-group");
+    }
+    double counted(bb_rebalance_kind kind)
+    {
+        return bb_metric_value(consumer->metrics.rebalances[kind]);
+    }
+    std::string failure()
+    {
+        return consumer->error ? consumer->error->message : "";
+    }
+
+    Broker broker;
+    std::string name;
+    std::unique_ptr<TopicType> event;
+    std::unique_ptr<Settings> settings;
+    bb_metrics *metrics = bb_metrics_new();
+    bb_consumer_context context = {};
+    bb_consumer *consumer = nullptr;
+    FakeHandler handler;
+    std::map<int, gint64> refused; // partition -> from this offset on
+    std::map<int, Offsets> passed;
+};
+
+const gint64 NONE = RD_KAFKA_OFFSET_INVALID;
+
+} // namespace
+
+TEST_F(Rebalance, EagerGivesAllBackAndCommitsWhatIsFinished)
+{
+    make("EAGER");
+    assign({0, 1});
+    EXPECT_TRUE(consumer->has_assignment);
+    EXPECT_EQ(1, said.whole);
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    revoke({0, 1});
+    EXPECT_TRUE(is_whole(0) && is_whole(1));
+    EXPECT_EQ((Offsets{EACH, EACH, NONE}), committed());
+    EXPECT_FALSE(consumer->has_assignment);
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+    EXPECT_EQ(1, said.forgotten);
+    EXPECT_EQ(0, said.assigned + said.unassigned);
+    EXPECT_EQ(1, counted(BB_REBALANCE_ASSIGNED));
+    EXPECT_EQ(1, counted(BB_REBALANCE_REVOKED));
+}
+
+TEST_F(Rebalance, EagerWaitsNoLongerThanTheDrainAndCommitsNothingUnfinished)
+{
+    refused[1] = 4;
+    make("EAGER");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    revoke({0, 1});
+    EXPECT_EQ((Offsets{EACH, 4, NONE}), committed());
+    EXPECT_TRUE(said.sought.empty()); // all is given back: nothing stays to be read again
+    EXPECT_EQ("", failure());
+    refused.clear();
+    assign({1}); // whoever has it next begins where it was committed
+    ASSERT_TRUE(until_read(1));
+    EXPECT_TRUE(is_whole(1));
+}
+
+TEST_F(Rebalance, AFastStopDoesNotWaitForTheDrain)
+{
+    refused[0] = 0;
+    const_cast<bb_settings *>(settings->get())->drain_ms = 600000;
+    make("EAGER");
+    assign({0});
+    ASSERT_TRUE(until_read(0));
+    bb_consumer_stop(consumer, /* fast= */ TRUE);
+    revoke({0}); // else the test would not end
+    EXPECT_EQ((Offsets{NONE, NONE, NONE}), committed());
+}
+
+TEST_F(Rebalance, CooperativeKeepsWhatStays)
+{
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    gint64 before = epoch(0);
+    assign({2});
+    EXPECT_EQ(before, epoch(0));
+    ASSERT_TRUE(until_read(2));
+    revoke({1});
+    EXPECT_TRUE(consumer->has_assignment);
+    EXPECT_EQ(before, epoch(0));
+    EXPECT_EQ(-1, epoch(1));
+    EXPECT_EQ(2u, bb_partitions_assigned(consumer->partitions));
+    EXPECT_EQ((Offsets{EACH, EACH, EACH}), committed()); // a commit takes along what else is done
+    EXPECT_EQ(2, said.assigned);
+    EXPECT_EQ(1, said.unassigned);
+    EXPECT_EQ(0, said.whole + said.forgotten);
+    EXPECT_TRUE(is_whole(0) && is_whole(1) && is_whole(2));
+}
+
+TEST_F(Rebalance, CooperativeDoesNotWaitForPartitionsThatStay)
+{
+    refused[0] = 3;
+    const_cast<bb_settings *>(settings->get())->drain_ms = 600000;
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    revoke({1}); // would take ten minutes
+    EXPECT_TRUE(said.sought.empty());
+    EXPECT_EQ((Offsets{3, EACH, NONE}), committed());
+    refused.clear();
+    ASSERT_TRUE(until([this] { return is_whole(0); })); // what was in hand went on, once
+}
+
+TEST_F(Rebalance, CooperativeReadsAgainWhatItGaveUpOfPartitionsThatStay)
+{
+    refused[0] = 3;
+    refused[1] = 5;
+    refused[2] = 0;
+    make("COOPERATIVE");
+    assign({0, 1, 2});
+    ASSERT_TRUE(until_read(0) && until_read(1) && until_read(2));
+    revoke({1}); // it cannot be finished: all that is out is given up
+    EXPECT_EQ((Offsets{3, 5, NONE}), committed());
+    std::sort(said.sought.begin(), said.sought.end());
+    EXPECT_EQ((std::vector<std::pair<int, gint64>>{{0, 3}, {2, 0}}), said.sought);
+    refused.clear();
+    ASSERT_TRUE(until([this] { return is_whole(0) && is_whole(2); }));
+    revoke({0, 2});
+    EXPECT_EQ((Offsets{EACH, 5, EACH}), committed());
+    EXPECT_EQ("", failure());
+}
+
+TEST_F(Rebalance, CooperativeReadsNothingAgainThatIsFinished)
+{
+    refused[1] = 5;
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    ASSERT_TRUE(until([this] { return is_whole(0); }));
+    revoke({1});
+    EXPECT_TRUE(said.sought.empty());
+    EXPECT_TRUE(is_whole(0));
+}
+
+TEST_F(Rebalance, APartitionThatCannotBeReadAgainEndsTheConsumer)
+{
+    for (bool whole : {true, false}) {
+        refused = {{0, 3}, {1, 5}};
+        make("COOPERATIVE");
+        assign({0, 1});
+        ASSERT_TRUE(until_read(0) && until_read(1));
+        (whole ? said.seek : said.seek_partition) = RD_KAFKA_RESP_ERR__TIMED_OUT;
+        revoke({1});
+        EXPECT_NE(std::string::npos, failure().find("cannot be read again")) << failure();
+        EXPECT_TRUE(bb_consumer_is_ending(consumer));
+        begin_anew();
+    }
+}
+
+TEST_F(Rebalance, WhatIsLostIsDiscardedAndNotCommitted)
+{
+    for (const char *protocol : {"EAGER", "COOPERATIVE"}) {
+        refused = {{0, 3}};
+        const_cast<bb_settings *>(settings->get())->drain_ms = 600000; // nothing is waited for
+        make(protocol);
+        assign({0});
+        ASSERT_TRUE(until_read(0));
+        said.lost = true;
+        revoke({0});
+        EXPECT_EQ((Offsets{NONE, NONE, NONE}), committed()) << protocol;
+        EXPECT_FALSE(consumer->has_assignment);
+        EXPECT_EQ(-1, epoch(0));
+        EXPECT_EQ(1, counted(BB_REBALANCE_LOST));
+        EXPECT_EQ(0, counted(BB_REBALANCE_REVOKED));
+        tick();
+        EXPECT_EQ(0u, consumer->in_flight_records); // it came back without an end
+        said.lost = false;
+        refused.clear();
+        assign({0});
+        EXPECT_TRUE(consumer->has_assignment);
+        passed.clear();
+        ASSERT_TRUE(until_read(0));
+        EXPECT_TRUE(is_whole(0)); // from the beginning: nothing had been committed
+        begin_anew();
+    }
+}
+
+TEST_F(Rebalance, AnErrorInPlaceOfAnAssignmentGivesUpAll)
+{
+    refused[0] = 3;
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    rebalance(RD_KAFKA_RESP_ERR__TIMED_OUT, {});
+    EXPECT_FALSE(consumer->has_assignment);
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+    EXPECT_EQ(1, said.forgotten);
+    EXPECT_EQ(1, counted(BB_REBALANCE_FAILED));
+    EXPECT_EQ((Offsets{NONE, NONE, NONE}), committed());
+    tick();
+    EXPECT_EQ(0u, consumer->in_flight_records);
+}
+
+TEST_F(Rebalance, AnAssignmentThatTheClientRefusesIsSaidAndEndsNothing)
+{
+    make("COOPERATIVE");
+    said.assign = RD_KAFKA_RESP_ERR__STATE;
+    assign({0});
+    EXPECT_EQ("", failure());
+    said.assign = RD_KAFKA_RESP_ERR_NO_ERROR;
+    assign({1});
+    ASSERT_TRUE(until_read(1));
+    EXPECT_TRUE(is_whole(1));
+    EXPECT_TRUE(passed[0].empty());
+}
+
+TEST_F(Rebalance, WithoutAQueueOfItsOwnAPartitionIsStillGivenBack)
+{
+    make("COOPERATIVE");
+    said.no_queues = true;
+    assign({0});
+    EXPECT_EQ(1u, bb_partitions_assigned(consumer->partitions));
+    revoke({0});
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+    EXPECT_EQ("", failure());
+}
+
+TEST_F(Rebalance, WhileClosingNothingIsCommittedAnyMore)
+{
+    make("EAGER");
+    assign({0});
+    ASSERT_TRUE(until_read(0));
+    consumer->closing = TRUE; // what was to be committed is, before
+    revoke({0});
+    EXPECT_EQ((Offsets{NONE, NONE, NONE}), committed());
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+}
+
+TEST_F(Rebalance, AnEmptyAssignmentIsOne)
+{
+    make("EAGER");
+    assign({});
+    EXPECT_TRUE(consumer->has_assignment);
+    revoke({});
+    EXPECT_FALSE(consumer->has_assignment);
+}
+
+TEST_F(Rebalance, APartitionThatIsNotInHandIsGivenBackWell)
+{
+    refused[0] = 3;
+    make("COOPERATIVE");
+    assign({0});
+    ASSERT_TRUE(until_read(0));
+    revoke({2});
+    EXPECT_EQ(1u, bb_partitions_assigned(consumer->partitions));
+    EXPECT_EQ("", failure());
+    EXPECT_TRUE(said.sought.empty());
+}
+
+TEST_F(Rebalance, ExactlyOnceCommitsNothingOutsideOfATransaction)
+{
+    event->settings->delivery = BB_EXACTLY_ONCE;
+    make("EAGER");
+    assign({0});
+    ASSERT_TRUE(until_read(0));
+    ASSERT_TRUE(is_whole(0));
+    revoke({0});
+    EXPECT_EQ((Offsets{NONE, NONE, NONE}), committed());
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+}
+
+TEST_F(Rebalance, LanesOfTheirOwnAreWaitedFor)
+{
+    event->settings->concurrency = 2;
+    make("EAGER");
+    for (guint i = 0; i < consumer->workers->len; i++)
+        bb_worker_start(static_cast<bb_worker *>(g_ptr_array_index(consumer->workers, i)));
+    handler.verdict = nullptr; // it is called on other threads
+    const_cast<bb_settings *>(settings->get())->drain_ms = 30000;
+    assign({0});
+    gint64 deadline = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+    while (consumer->counts.consumed < EACH && g_get_monotonic_time() < deadline)
+        (void)bb_consumer_read(consumer, 50);
+    revoke({0}); // answers of the lanes have not been looked at before
+    EXPECT_EQ((Offsets{EACH, NONE, NONE}), committed());
+    for (guint i = 0; i < consumer->workers->len; i++)
+        bb_worker_stop(static_cast<bb_worker *>(g_ptr_array_index(consumer->workers, i)));
+}
