@@ -4,6 +4,7 @@
 
 #include "app/command.h"
 #include "app/dlq.h"
+#include "app/signals.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -67,22 +68,6 @@ static const dlq_verb verbs[] = {
     {"redrive", bb_dlq_redrive, 1, 1, TRUE},
     {"park", bb_dlq_park, 1, 1, TRUE},
 };
-
-/* Signals so far: 1 ends after what is in hand, 2 at once. */
-static volatile gint signals;
-
-static void on_signal(int number)
-{
-    (void)number;
-    g_atomic_int_inc(&signals);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL); /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 static const dlq_verb *find_verb(const char *name)
 {
@@ -184,7 +169,7 @@ static int run_dlq(int argc, char **argv)
         .dry_run = option_dry_run,
         .park_refused = option_park_refused,
         .timeout_ms = START_TIMEOUT_MS,
-        .stop = (const gint *)&signals,
+        .stop = bb_signals_place(),
     };
     if (!check_options(verb) || !parse_numbers(&job))
         return code;
@@ -192,7 +177,7 @@ static int run_dlq(int argc, char **argv)
     if (!session)
         return code;
     job.session = session;
-    catch_signals();
+    bb_signals_catch();
     return verb->run(&job);
 }
 

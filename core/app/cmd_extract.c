@@ -1,6 +1,5 @@
 /* `busbar extract`: a bounded part of topics as JSON lines or CSV. */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "app/progress.h"
 #include "app/range_option.h"
 #include "app/session.h"
+#include "app/signals.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "kafka/client.h"
@@ -65,22 +65,6 @@ typedef struct extracting {
     gint64 started_ms;
 } extracting;
 
-static volatile gint signals;
-
-static void on_signal(int number)
-{
-    (void)number;
-    g_atomic_int_inc(&signals);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL); /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of the write */
-}
-
 static gboolean write_rows(extracting *job, GError **error)
 {
     gsize size = job->rows->len;
@@ -103,7 +87,7 @@ static gboolean take(extracting *job, const rd_kafka_message_t *message, GError 
 
 static gboolean is_over(const extracting *job)
 {
-    return bb_range_reader_done(job->reader) || g_atomic_int_get(&signals) ||
+    return bb_range_reader_done(job->reader) || bb_signals_count() ||
            (option_max > 0 && job->records >= (guint64)option_max);
 }
 
@@ -182,7 +166,7 @@ static void append_parts(extracting *job, GString *out)
 static void tell(extracting *job)
 {
     double seconds = seconds_of(job), rate = (double)job->records / seconds;
-    gboolean cut = g_atomic_int_get(&signals) > 0;
+    gboolean cut = bb_signals_count() > 0;
     if (!option_json) {
         (void)fprintf(stderr,
                       "%" G_GUINT64_FORMAT " records of %u topic%s, %.1f MB of keys and values, in "
@@ -216,7 +200,7 @@ static int extract(extracting *job, const bb_settings *settings)
     job->rows = rows;
     job->started_ms = bb_clock_monotonic_ms();
     if (!reader ||
-        !bb_kafka_wait(bb_range_reader_client(reader), job->timeout_ms, (const gint *)&signals,
+        !bb_kafka_wait(bb_range_reader_client(reader), job->timeout_ms, bb_signals_place(),
                        &error) ||
         !open_topics(job, &error) || !open_output(job, &error))
         return bb_app_fail(error);
@@ -226,7 +210,7 @@ static int extract(extracting *job, const bb_settings *settings)
     if (!good || !closed)
         return bb_app_fail(error);
     tell(job);
-    return g_atomic_int_get(&signals) ? BB_EXIT_REFUSED : BB_EXIT_DONE;
+    return bb_signals_count() ? BB_EXIT_REFUSED : BB_EXIT_DONE;
 }
 
 static gboolean read_options(extracting *job)
@@ -288,7 +272,7 @@ static int run(int argc, char **argv)
     g_autoptr(bb_session) session = open_session(&job, argv + 1, &exit_code);
     if (!session)
         return exit_code;
-    catch_signals();
+    bb_signals_catch();
     return extract(&job, session->settings);
 }
 

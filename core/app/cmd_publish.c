@@ -10,6 +10,7 @@
 #include "app/line_reader.h"
 #include "app/publish_report.h"
 #include "app/session.h"
+#include "app/signals.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -40,15 +41,6 @@ static const GOptionEntry options[] = {
     {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
 };
 
-/* Signals so far: 1 stops reading, 2 stops waiting for outcomes. */
-static volatile gint signals;
-
-static void on_signal(int number)
-{
-    (void)number;
-    g_atomic_int_inc(&signals);
-}
-
 /* One run of the command. */
 typedef struct publishing {
     const bb_event_type *type;
@@ -60,15 +52,6 @@ typedef struct publishing {
     gint64 timeout_ms; /* -1: not given */
     gint64 started_ms;
 } publishing;
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL); /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN; /* a closed pipe is an error of write, with the outcomes kept */
-    (void)sigaction(SIGPIPE, &action, NULL);
-}
 
 static gsize longest_line(const bb_settings *settings)
 {
@@ -92,7 +75,7 @@ static void show_progress(publishing *job)
 static void settle(publishing *job, gint signals_allowed, gint64 timeout_ms)
 {
     gint64 end = bb_clock_monotonic_ms() + timeout_ms;
-    while (g_atomic_int_get(&signals) <= signals_allowed && bb_clock_monotonic_ms() < end &&
+    while (bb_signals_count() <= signals_allowed && bb_clock_monotonic_ms() < end &&
            bb_publisher_flush(job->publisher, SLICE_MS) > 0)
         show_progress(job);
 }
@@ -100,7 +83,7 @@ static void settle(publishing *job, gint signals_allowed, gint64 timeout_ms)
 static gboolean publish_line(publishing *job, const char *text, gsize size, GError **error)
 {
     bb_publish_report_keep(job->report, text, size);
-    while (bb_publish_report_kept(job->report) > KEPT_BYTES && !g_atomic_int_get(&signals))
+    while (bb_publish_report_kept(job->report) > KEPT_BYTES && !bb_signals_count())
         bb_publisher_poll(job->publisher, SLICE_MS);
     return bb_publisher_publish(job->publisher, job->type, text, size,
                                 GSIZE_TO_POINTER(bb_line_reader_number(job->reader)), error);
@@ -117,7 +100,7 @@ static gboolean refuse_long_line(publishing *job, GError **error)
     if (keeps)
         settle(job, 0, FLUSH_TIMEOUT_MS);
     if (!bb_line_reader_skip(job->reader, keeps ? bb_publish_report_stream : NULL, job->report,
-                             (const gint *)&signals, error))
+                             bb_signals_place(), error))
         return FALSE;
     if (keeps)
         bb_publish_report_end_line(job->report);
@@ -160,7 +143,7 @@ static void print_summary(const publishing *job)
                   bb_line_reader_name(job->reader), counts->delivered, job->type->topic,
                   counts->rejected, counts->failed, counts->empty, seconds,
                   (double)counts->delivered / seconds,
-                  g_atomic_int_get(&signals) ? "; stopped by a signal" : "");
+                  bb_signals_count() ? "; stopped by a signal" : "");
     if (option_rejected && counts->rejected + counts->failed > 0)
         (void)fprintf(stderr, "%" G_GUINT64_FORMAT " lines are in %s\n",
                       counts->rejected + counts->failed, option_rejected);
@@ -175,7 +158,7 @@ static int publish_all(publishing *job)
 {
     g_autoptr(GError) error = NULL;
     job->started_ms = bb_clock_monotonic_ms();
-    while (!g_atomic_int_get(&signals) && step(job, &error))
+    while (!bb_signals_count() && step(job, &error))
         show_progress(job);
     settle(job, 1, job->timeout_ms >= 0 ? job->timeout_ms : FLUSH_TIMEOUT_MS);
     g_clear_pointer(&job->publisher, bb_publisher_free); /* what is left has failed */
@@ -188,7 +171,7 @@ static int publish_all(publishing *job)
     if (!reported && !error)
         return bb_app_fail(report_error);
     g_clear_error(&report_error);
-    if (!error || (g_atomic_int_get(&signals) && error->code == BB_ERROR_KAFKA))
+    if (!error || (bb_signals_count() && error->code == BB_ERROR_KAFKA))
         return code;
     return bb_app_fail(g_steal_pointer(&error));
 }
@@ -210,11 +193,11 @@ static int publish(publishing *job, const bb_session *session, const char *path)
                                       bb_publish_report_outcome, report, &error);
     if (!job->publisher)
         return bb_app_fail(error);
-    catch_signals();
-    bb_publisher_set_stop(job->publisher, (const gint *)&signals);
+    bb_signals_catch();
+    bb_publisher_set_stop(job->publisher, bb_signals_place());
     if (!bb_publisher_wait(job->publisher,
                            job->timeout_ms >= 0 ? job->timeout_ms : START_TIMEOUT_MS,
-                           (const gint *)&signals, &error)) {
+                           bb_signals_place(), &error)) {
         bb_publisher_free(job->publisher);
         return bb_app_fail(error);
     }

@@ -1,10 +1,10 @@
 /* `busbar topics`: what the enabled event types need in Kafka, and making it. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "app/command.h"
 #include "app/session.h"
+#include "app/signals.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "kafka/client.h"
@@ -40,21 +40,6 @@ typedef struct need {
     const char *event;
     gboolean dead_letter;
 } need;
-
-static volatile gint stopping;
-
-static void on_signal(int number)
-{
-    (void)number;
-    g_atomic_int_set(&stopping, 1);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL); /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
-}
 
 static void add_need(GArray *needs, const char *topic, const char *event, gboolean dead_letter)
 {
@@ -146,7 +131,7 @@ static guint make_missing(rd_kafka_t *client, const GArray *needs, const GPtrArr
                           GPtrArray *made)
 {
     guint failed = 0;
-    for (guint i = 0; i < needs->len && !g_atomic_int_get(&stopping); i++) {
+    for (guint i = 0; i < needs->len && !bb_signals_count(); i++) {
         g_autoptr(GError) error = NULL;
         const bb_topic_state *state = g_ptr_array_index(states, i);
         const char *topic = g_array_index(needs, need, i).topic;
@@ -185,7 +170,7 @@ static GPtrArray *describe_made(rd_kafka_t *client, const GArray *needs, const G
     for (;;) {
         GPtrArray *states = describe(client, needs, error);
         if (!states || hidden(states, made) == 0 || bb_clock_monotonic_ms() >= end ||
-            g_atomic_int_get(&stopping))
+            bb_signals_count())
             return states;
         g_ptr_array_unref(states);
         g_usleep(SHOW_PAUSE_MS * 1000);
@@ -228,7 +213,7 @@ static int work(const bb_session *session, gboolean applies, gint64 timeout_ms)
         return bb_app_fail(error);
     g_autoptr(GArray) needs = collect_needs(session->registry);
     g_autoptr(GPtrArray) states = NULL;
-    if (bb_kafka_wait(client, timeout_ms, (const gint *)&stopping, &error))
+    if (bb_kafka_wait(client, timeout_ms, bb_signals_place(), &error))
         states = describe(client, needs, &error);
     int code = !states   ? bb_app_fail(error)
                : applies ? apply(client, needs, states)
@@ -254,7 +239,7 @@ static int run_topics(int argc, char **argv)
     g_autoptr(bb_session) session = bb_session_new(&code);
     if (!session)
         return code;
-    catch_signals();
+    bb_signals_catch();
     return work(session, applies, timeout_ms);
 }
 

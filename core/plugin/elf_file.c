@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "plugin/refuse.h"
 
 #define FILE_MAX ((gsize)1 << 30)
 #define SEGMENTS_MAX 1024
@@ -38,19 +39,6 @@
 #define HOST_CLASS (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32)
 #define HOST_DATA (G_BYTE_ORDER == G_LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB)
 
-static gboolean refuse(GError **error, const char *path, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static gboolean refuse(GError **error, const char *path, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error(error, BB_ERROR, BB_ERROR_PLUGIN, "%s: %s", path, text);
-    return FALSE;
-}
-
 static const char *machine_name(guint machine, char *buffer, gsize buffer_size)
 {
     static const struct {
@@ -73,16 +61,16 @@ static gboolean check_magic(const char *path, const unsigned char *data, gsize s
 {
     char excerpt[40];
     if (!size)
-        return refuse(error, path,
-                      "the file is empty (0 bytes), a shared object is needed; build it again");
+        return bb_plugin_refuse(
+            error, path, "the file is empty (0 bytes), a shared object is needed; build it again");
     if (memcmp(data, ELFMAG, MIN(size, (gsize)SELFMAG)) != 0)
-        return refuse(
+        return bb_plugin_refuse(
             error, path,
             "not an ELF file: begins with '%s', a shared object begins with '\\x7fELF'; "
             "name the .so that the plugin's build makes",
             bb_text_excerpt((const char *)data, MIN(size, 12), 32, excerpt, sizeof(excerpt)));
     if (size < sizeof(ElfW(Ehdr)))
-        return refuse(
+        return bb_plugin_refuse(
             error, path,
             "truncated: %zu bytes, the ELF header alone takes %zu; copy or build it again", size,
             sizeof(ElfW(Ehdr)));
@@ -93,7 +81,7 @@ static gboolean check_header(const char *path, const ElfW(Ehdr) * header, GError
 {
     char found[48], wanted[48];
     if (header->e_ident[EI_CLASS] != HOST_CLASS)
-        return refuse(
+        return bb_plugin_refuse(
             error, path,
             "ELF class %d (%s-bit), this host needs class %d (%s-bit); build the plugin for "
             "this machine",
@@ -103,18 +91,18 @@ static gboolean check_header(const char *path, const ElfW(Ehdr) * header, GError
                                                       : "unknown",
             HOST_CLASS, HOST_CLASS == ELFCLASS64 ? "64" : "32");
     if (header->e_ident[EI_DATA] != HOST_DATA)
-        return refuse(error, path,
-                      "ELF byte order %d, this host needs %d; build the plugin for this machine",
-                      header->e_ident[EI_DATA], HOST_DATA);
+        return bb_plugin_refuse(
+            error, path, "ELF byte order %d, this host needs %d; build the plugin for this machine",
+            header->e_ident[EI_DATA], HOST_DATA);
     if (header->e_machine != HOST_MACHINE)
-        return refuse(error, path,
-                      "made for %s, this host runs on %s; build the plugin for this machine",
-                      machine_name(header->e_machine, found, sizeof(found)),
-                      machine_name(HOST_MACHINE, wanted, sizeof(wanted)));
+        return bb_plugin_refuse(
+            error, path, "made for %s, this host runs on %s; build the plugin for this machine",
+            machine_name(header->e_machine, found, sizeof(found)),
+            machine_name(HOST_MACHINE, wanted, sizeof(wanted)));
     if (header->e_type != ET_DYN)
-        return refuse(error, path,
-                      "ELF type %u, a shared object has type %u; link the plugin with -shared",
-                      header->e_type, ET_DYN);
+        return bb_plugin_refuse(
+            error, path, "ELF type %u, a shared object has type %u; link the plugin with -shared",
+            header->e_type, ET_DYN);
     return TRUE;
 }
 
@@ -131,30 +119,33 @@ static gboolean check_extent(const char *path, const unsigned char *data, gsize 
     gboolean has_dynamic = FALSE;
     if (header->e_phentsize != sizeof(ElfW(Phdr)) || !header->e_phnum ||
         header->e_phnum > SEGMENTS_MAX)
-        return refuse(error, path,
-                      "damaged: %u program headers of %u bytes, expected 1 to %d of %zu; build the "
-                      "plugin again",
-                      header->e_phnum, header->e_phentsize, SEGMENTS_MAX, sizeof(ElfW(Phdr)));
+        return bb_plugin_refuse(
+            error, path,
+            "damaged: %u program headers of %u bytes, expected 1 to %d of %zu; build the "
+            "plugin again",
+            header->e_phnum, header->e_phentsize, SEGMENTS_MAX, sizeof(ElfW(Phdr)));
     if (!is_inside(header->e_phoff, length, size))
-        return refuse(error, path,
-                      "truncated: %zu bytes, its program headers end at byte %" G_GUINT64_FORMAT
-                      "; copy or build it again",
-                      size, (guint64)header->e_phoff + length);
+        return bb_plugin_refuse(
+            error, path,
+            "truncated: %zu bytes, its program headers end at byte %" G_GUINT64_FORMAT
+            "; copy or build it again",
+            size, (guint64)header->e_phoff + length);
     for (guint i = 0; i < header->e_phnum; i++) {
         ElfW(Phdr) segment;
         memcpy(&segment, data + header->e_phoff + i * sizeof(segment), sizeof(segment));
         has_dynamic |= segment.p_type == PT_DYNAMIC;
         if ((segment.p_type == PT_LOAD || segment.p_type == PT_DYNAMIC) &&
             !is_inside(segment.p_offset, segment.p_filesz, size))
-            return refuse(error, path,
-                          "truncated: %zu bytes, segment %u ends at byte %" G_GUINT64_FORMAT
-                          "; copy or build it again",
-                          size, i, (guint64)segment.p_offset + (guint64)segment.p_filesz);
+            return bb_plugin_refuse(
+                error, path,
+                "truncated: %zu bytes, segment %u ends at byte %" G_GUINT64_FORMAT
+                "; copy or build it again",
+                size, i, (guint64)segment.p_offset + (guint64)segment.p_filesz);
     }
     if (!has_dynamic)
-        return refuse(error, path,
-                      "has no dynamic segment, so it is no shared object; link the "
-                      "plugin with -shared");
+        return bb_plugin_refuse(error, path,
+                                "has no dynamic segment, so it is no shared object; link the "
+                                "plugin with -shared");
     return TRUE;
 }
 
@@ -165,10 +156,11 @@ static gboolean check_sections(const char *path, gsize size, const ElfW(Ehdr) * 
     guint64 length = (guint64)header->e_shnum * header->e_shentsize;
     if (!header->e_shnum || is_inside(header->e_shoff, length, size))
         return TRUE;
-    return refuse(error, path,
-                  "truncated: %zu bytes, its section headers end at byte %" G_GUINT64_FORMAT
-                  "; copy or build it again",
-                  size, (guint64)header->e_shoff + length);
+    return bb_plugin_refuse(
+        error, path,
+        "truncated: %zu bytes, its section headers end at byte %" G_GUINT64_FORMAT
+        "; copy or build it again",
+        size, (guint64)header->e_shoff + length);
 }
 
 gboolean bb_elf_check(const char *path, const unsigned char *data, gsize size, GError **error)
@@ -194,16 +186,17 @@ static const char *kind_name(mode_t mode)
 static gboolean check_rights(const char *path, const struct stat *info, GError **error)
 {
     if (!S_ISREG(info->st_mode))
-        return refuse(error, path, "is %s, a regular file is needed; name the .so itself",
-                      kind_name(info->st_mode));
+        return bb_plugin_refuse(error, path, "is %s, a regular file is needed; name the .so itself",
+                                kind_name(info->st_mode));
     if (info->st_uid != 0 && info->st_uid != geteuid())
-        return refuse(error, path,
-                      "belongs to user %u; a plugin must belong to root or to the user that runs "
-                      "busbar (%u), since its code runs with that user's rights; 'chown %u %s', or "
-                      "copy it",
-                      info->st_uid, geteuid(), geteuid(), path);
+        return bb_plugin_refuse(
+            error, path,
+            "belongs to user %u; a plugin must belong to root or to the user that runs "
+            "busbar (%u), since its code runs with that user's rights; 'chown %u %s', or "
+            "copy it",
+            info->st_uid, geteuid(), geteuid(), path);
     if (info->st_mode & (S_IWGRP | S_IWOTH))
-        return refuse(
+        return bb_plugin_refuse(
             error, path,
             "has mode %04o, so %s may change its code; mode %04o is needed; 'chmod go-w %s'",
             info->st_mode & 07777, info->st_mode & S_IWOTH ? "everybody" : "its group",
@@ -219,11 +212,12 @@ static gboolean check_folder(const char *path, const char *folder, GError **erro
     if (stat(folder, &info) != 0 || !(info.st_mode & (S_IWGRP | S_IWOTH)) ||
         (info.st_mode & S_ISVTX))
         return TRUE;
-    return refuse(error, path,
-                  "the folder %s has mode %04o, so %s may replace the plugin; mode %04o is needed; "
-                  "'chmod go-w %s', or put the plugin elsewhere",
-                  folder, info.st_mode & 07777, info.st_mode & S_IWOTH ? "everybody" : "its group",
-                  info.st_mode & 07777u & ~022u, folder);
+    return bb_plugin_refuse(
+        error, path,
+        "the folder %s has mode %04o, so %s may replace the plugin; mode %04o is needed; "
+        "'chmod go-w %s', or put the plugin elsewhere",
+        folder, info.st_mode & 07777, info.st_mode & S_IWOTH ? "everybody" : "its group",
+        info.st_mode & 07777u & ~022u, folder);
 }
 
 static gboolean check_folders(const char *path, GError **error)
@@ -280,7 +274,8 @@ static gboolean check_open_file(int fd, const char *path, GBytes **ret_bytes, GE
         return FALSE;
     gsize size = (gsize)info.st_size;
     if (size > FILE_MAX)
-        return refuse(error, path, "is %zu bytes long, at most %zu are accepted", size, FILE_MAX);
+        return bb_plugin_refuse(error, path, "is %zu bytes long, at most %zu are accepted", size,
+                                FILE_MAX);
     g_autofree unsigned char *data = g_malloc(size + 1);
     if (!read_all(fd, path, size, data, error) || !check_bytes(path, data, size, error))
         return FALSE;

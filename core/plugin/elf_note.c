@@ -5,40 +5,28 @@
 
 #include <busbar/plugin.h>
 
-#include "base/error.h"
 #include "plugin/elf_file.h"
+#include "plugin/refuse.h"
 
 enum { ALIGN = 4 };
-
-static gboolean refuse(GError **error, const char *path, const char *format, ...)
-    G_GNUC_PRINTF(3, 4);
-
-static gboolean refuse(GError **error, const char *path, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_autofree char *text = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    g_set_error(error, BB_ERROR, BB_ERROR_PLUGIN, "%s: %s", path, text);
-    return FALSE;
-}
 
 static gboolean judge(const char *path, const busbar_note *note, GError **error)
 {
     if (note->magic != BUSBAR_MAGIC)
-        return refuse(error, path,
-                      "its note has the magic number 0x%08x, this host looks for 0x%08x; build it "
-                      "with busbar's header",
-                      note->magic, BUSBAR_MAGIC);
+        return bb_plugin_refuse(
+            error, path,
+            "its note has the magic number 0x%08x, this host looks for 0x%08x; build it "
+            "with busbar's header",
+            note->magic, BUSBAR_MAGIC);
     if (note->abi_major != BUSBAR_ABI_MAJOR || note->abi_minor > BUSBAR_ABI_MINOR)
-        return refuse(error, path, "its note says plugin contract %u.%u, this host has %u.%u; %s",
-                      note->abi_major, note->abi_minor, BUSBAR_ABI_MAJOR, BUSBAR_ABI_MINOR,
-                      note->abi_major < BUSBAR_ABI_MAJOR
-                          ? "build the plugin with this host's header"
-                          : "use a newer busbar");
+        return bb_plugin_refuse(
+            error, path, "its note says plugin contract %u.%u, this host has %u.%u; %s",
+            note->abi_major, note->abi_minor, BUSBAR_ABI_MAJOR, BUSBAR_ABI_MINOR,
+            note->abi_major < BUSBAR_ABI_MAJOR ? "build the plugin with this host's header"
+                                               : "use a newer busbar");
     if (note->abi_minor == BUSBAR_ABI_MINOR && (note->header_hash[0] != BUSBAR_HEADER_HASH_HIGH ||
                                                 note->header_hash[1] != BUSBAR_HEADER_HASH_LOW))
-        return refuse(
+        return bb_plugin_refuse(
             error, path,
             "its note says plugin contract %u.%u with header %08x%08x, this host's header "
             "of that version is %08x%08x; build the plugin with this host's header",
@@ -94,7 +82,8 @@ gboolean bb_elf_check_note(const char *path, const unsigned char *data, gsize si
         if (segment.p_type != PT_NOTE)
             continue;
         if (segment.p_offset > size || segment.p_filesz > size - segment.p_offset)
-            return refuse(error, path, "damaged: its notes end behind the file; build it again");
+            return bb_plugin_refuse(error, path,
+                                    "damaged: its notes end behind the file; build it again");
         if (!check_segment(path, data + segment.p_offset, segment.p_filesz, ret_found, error))
             return FALSE;
     }

@@ -16,6 +16,7 @@
 #include "plugin/elf_file.h"
 #include "plugin/handshake.h"
 #include "plugin/manifest.h"
+#include "plugin/refuse.h"
 
 /* Loaded plugins belong to the process, as their code does: nothing is unloaded. */
 static pthread_mutex_t loaded_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -32,12 +33,6 @@ static bb_plugin *find_loaded(const char *path)
     return NULL;
 }
 
-static gboolean refuse(GError **error, const char *path, const char *reason)
-{
-    g_set_error(error, BB_ERROR, BB_ERROR_PLUGIN, "%s: %s", path, reason);
-    return FALSE;
-}
-
 /* The descriptor's address and the size that the symbol table gives it. */
 static gboolean find_symbol(void *handle, const char *path, const void **ret_symbol,
                             gsize *ret_size, GError **error)
@@ -46,18 +41,20 @@ static gboolean find_symbol(void *handle, const char *path, const void **ret_sym
     const ElfW(Sym) *entry = NULL;
     void *symbol = dlsym(handle, BUSBAR_PLUGIN_SYMBOL);
     if (!symbol)
-        return refuse(error, path,
-                      "exports no symbol " BUSBAR_PLUGIN_SYMBOL ", so it is no plugin of busbar; "
-                      "define 'BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin'");
+        return bb_plugin_refuse(
+            error, path,
+            "exports no symbol " BUSBAR_PLUGIN_SYMBOL ", so it is no plugin of busbar; "
+            "define 'BUSBAR_EXPORT const busbar_plugin_descriptor busbar_plugin'");
     if (!dladdr1(symbol, &info, (void **)&entry, RTLD_DL_SYMENT) || !entry)
-        return refuse(error, path,
-                      "the symbol " BUSBAR_PLUGIN_SYMBOL
-                      " has no entry in the symbol table; do not "
-                      "strip the dynamic symbols");
+        return bb_plugin_refuse(error, path,
+                                "the symbol " BUSBAR_PLUGIN_SYMBOL
+                                " has no entry in the symbol table; do not "
+                                "strip the dynamic symbols");
     if (ELF64_ST_TYPE(entry->st_info) != STT_OBJECT)
-        return refuse(error, path,
-                      "the symbol " BUSBAR_PLUGIN_SYMBOL " is no data object; define it as 'const "
-                      "busbar_plugin_descriptor'");
+        return bb_plugin_refuse(error, path,
+                                "the symbol " BUSBAR_PLUGIN_SYMBOL
+                                " is no data object; define it as 'const "
+                                "busbar_plugin_descriptor'");
     *ret_symbol = symbol;
     *ret_size = entry->st_size;
     return TRUE;
