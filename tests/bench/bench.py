@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The benchmark: engine, consuming and publishing, each beside its floor in the same run. CPU seconds, medians.
+"""The benchmark: engine, consuming, publishing and latency, each beside its floor in the same run. CPU seconds, medians.
 
   python3 tests/bench/bench.py                      everything, 1,000,000 events, 5 rounds
   python3 tests/bench/bench.py --only engine        no Kafka needed
   python3 tests/bench/bench.py --only parallel      lanes against one after the other, on the embedded broker
+  python3 tests/bench/bench.py --only latency       produced to handled at 5,000 events a second
   python3 tests/bench/bench.py --events 200000 --json out.json
 
 Builds a release in build-bench/, starts a real Kafka (tests/kafka) on loopback in a temporary folder and ends it again.
@@ -54,6 +55,21 @@ domains:
 handlers:
   sleep: {{ plugin: {build}/lib/bench/bench_sleep_handler.so }}
 """
+LATENCY_CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}" }}
+domains:
+  bench:
+    plugin: generic
+    events:
+      tick:
+        schema: "{folder}/tick.json"
+        topic: {topic}
+        consume: {{ concurrency: {concurrency}, order: key, group: {topic} }}
+        handlers: [latency]
+handlers:
+  latency: {{ plugin: {build}/lib/bench/bench_latency_handler.so }}
+"""
+LATENCY_RATE, LATENCY_EVENTS, LATENCY_WARM = 5000, 100000, 10000
+PARTS = ("engine", "consume", "publish", "exactly-once", "latency", "parallel")
 TICK = {"type": "object", "properties": {"key": {"type": "integer"}, "n": {"type": "integer"}}, "required": ["key", "n"]}
 
 
@@ -174,8 +190,7 @@ class Bench:
     def parallel(self):
         """One partition, 1,000 keys, a handler that sleeps 5 ms for every event: lanes against one after the other."""
         keys, many, few = 1000, 100000, 1000
-        with open(os.path.join(self.folder, "tick.json"), "w") as out:
-            json.dump(TICK, out)
+        self.write_tick()
         kit.BUILD, kit.BUSBAR = BUILD, self.busbar
         rates = {}
         for concurrency, events in ((1, few), (100, many)):
@@ -203,6 +218,55 @@ class Bench:
                                   "inversions": sum(count[1] for count in counts), "wall": sample["wall"],
                                   "start": idle["wall"]}
         self.result["parallel"] = rates
+
+    def latency(self, kafka):
+        """Produced to handled at a steady rate; each side has a topic of its own in each round, and is there before the first event."""
+        self.result["latency"] = {"floor": [], "busbar": []}
+        self.write_tick()
+        for i in range(min(self.options.rounds, 3)):
+            for side in ("floor", "busbar"):
+                say(f"latency, {side}, round {i + 1} ...")
+                topic, report = f"latency-{side}-{i}", os.path.join(self.folder, f"latency-{side}-{i}")
+                kafka.topic(topic, 6)
+                if side == "busbar":
+                    kafka.topic(topic + ".dlq", 1)
+                self.result["latency"][side].append(self.one_latency(kafka, side, topic, report))
+
+    def one_latency(self, kafka, side, topic, report):
+        env = {**self.env, "BUSBAR_BENCH_REPORT": report}
+        if side == "floor":
+            command = [self.tool("bench_raw_consumer"), kafka.bootstrap, topic, topic, str(LATENCY_EVENTS), report]
+        else:
+            config = report + ".yaml"
+            with open(config, "w") as out:
+                out.write(LATENCY_CONFIG.format(bootstrap=kafka.bootstrap, build=BUILD, folder=self.folder, topic=topic,
+                                                concurrency=self.options.concurrency))
+            command = [self.busbar, "--config", config, "run"]
+        consumer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+        time.sleep(6)  # it joins its group
+        measured([self.tool("bench_paced_producer"), kafka.bootstrap, topic, str(LATENCY_RATE), str(LATENCY_EVENTS)], env=self.env)
+        if side == "busbar":
+            time.sleep(1)
+            consumer.terminate()
+        if consumer.wait(60):
+            raise SystemExit(f"{' '.join(command)}: exit {consumer.returncode}")
+        with open(report) as file:
+            found = [int(line) for line in file]
+        if len(found) != LATENCY_EVENTS:
+            raise SystemExit(f"{side}: {len(found)} of {LATENCY_EVENTS} events")
+        found = sorted(found[LATENCY_WARM:])
+        return {"p50": found[len(found) // 2] / 1000, "p99": found[len(found) * 99 // 100] / 1000, "max": found[-1] / 1000}
+
+    def rows_of_latency(self):
+        floor, ours = self.result["latency"]["floor"], self.result["latency"]["busbar"]
+        for name in ("p50", "p99"):
+            us, raw = median(ours, name), median(floor, name)
+            yield (f"latency at {LATENCY_RATE:,} events per s: {name}", f"{us:.2f} ms", f"raw librdkafka {raw:.2f} ms",
+                   f"{us - raw:+.2f} ms", "", None)
+
+    def write_tick(self):
+        with open(os.path.join(self.folder, "tick.json"), "w") as out:
+            json.dump(TICK, out)
 
     def rows(self):
         million = 1e6 / self.options.events
@@ -236,6 +300,8 @@ class Bench:
                        "under 150 MiB", rss < 150)
         if "exactly-once" in self.result:
             yield from self.rows_of_exactly_once()
+        if "latency" in self.result:
+            yield from self.rows_of_latency()
         if "parallel" in self.result:
             serial, lanes = self.result["parallel"][1], self.result["parallel"][100]
             ratio = lanes["events_per_s"] / serial["events_per_s"]
@@ -261,7 +327,8 @@ def build():
         subprocess.run(["cmake", "-S", ROOT, "-B", BUILD, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"], check=True,
                        stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", BUILD, "--target", "busbar", "bench_engine", "bench_raw_consumer",
-                    "bench_raw_producer", "bench_empty_handler", "bench_sleep_handler", "plugins/all"], check=True, stdout=subprocess.DEVNULL)
+                    "bench_raw_producer", "bench_paced_producer", "bench_empty_handler", "bench_sleep_handler",
+                    "bench_latency_handler", "plugins/all"], check=True, stdout=subprocess.DEVNULL)
 
 
 def print_table(rows):
@@ -276,25 +343,28 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1000000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=["engine", "consume", "publish", "exactly-once", "parallel"], action="append")
+    parser.add_argument("--only", choices=PARTS, action="append")
     parser.add_argument("--concurrency", type=int, default=1, help="lanes of the consuming side (default 1)")
     parser.add_argument("--json", default="bench.json", help="file for the figures (default bench.json)")
     options = parser.parse_args()
-    parts = options.only or ["engine", "consume", "publish", "exactly-once", "parallel"]
+    parts = options.only or PARTS
     build()
     with tempfile.TemporaryDirectory(prefix="busbar-bench-") as folder:
         bench = Bench(options, folder)
-        if parts != ["parallel"]:
+        if set(parts) - {"parallel", "latency"}:
             bench.make_corpus()
         if "engine" in parts:
             bench.engine()
         if "parallel" in parts:
             bench.parallel()
-        if {"consume", "publish", "exactly-once"} & set(parts):
+        if {"consume", "publish", "exactly-once", "latency"} & set(parts):
             say("starting Kafka ...")
             with contextlib.closing(kit.Kafka()) as kafka:
                 kafka.start()
-                bench.load(kafka)
+                if "latency" in parts:
+                    bench.latency(kafka)
+                if {"consume", "publish", "exactly-once"} & set(parts):
+                    bench.load(kafka)
                 if "consume" in parts:
                     bench.consume(kafka)
                 if "exactly-once" in parts:

@@ -1,11 +1,16 @@
 /* The floor of consuming: librdkafka alone, the settings of `busbar run`, every record read and
- * given back. bench_raw_consumer BOOTSTRAP TOPIC GROUP RECORDS      prints the number of records
- * and bytes */
+ * given back.
+ *
+ *   bench_raw_consumer BOOTSTRAP TOPIC GROUP RECORDS [FILE]    prints the number of records and
+ *                                                              bytes; FILE: latencies (latency.h)
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <librdkafka/rdkafka.h>
+
+#include "latency.h"
 
 enum { BATCH = 500 };
 
@@ -47,13 +52,14 @@ static ssize_t read_batch(rd_kafka_queue_t *queue, rd_kafka_message_t **messages
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: bench_raw_consumer BOOTSTRAP TOPIC GROUP RECORDS\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: bench_raw_consumer BOOTSTRAP TOPIC GROUP RECORDS [FILE]\n");
         return 2;
     }
     rd_kafka_t *consumer = consumer_new(argv[1], argv[3]);
     long wanted = atol(argv[4]), records = 0;
     size_t bytes = 0;
+    latencies noted = {0};
     rd_kafka_message_t *messages[BATCH];
     rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(topics, argv[2], RD_KAFKA_PARTITION_UA);
@@ -67,6 +73,8 @@ int main(int argc, char **argv)
             if (!messages[i]->err) {
                 records++;
                 bytes += messages[i]->len;
+                if (argc == 6)
+                    latency_note(&noted, messages[i]->key, messages[i]->key_len);
             }
             rd_kafka_message_destroy(messages[i]);
         }
@@ -75,5 +83,7 @@ int main(int argc, char **argv)
     (void)rd_kafka_consumer_close(consumer);
     rd_kafka_destroy(consumer);
     printf("%ld %zu\n", records, bytes);
-    return 0;
+    int status = argc == 6 ? latency_write(&noted, argv[5]) : 0;
+    free(noted.us);
+    return status ? 1 : 0;
 }

@@ -4,8 +4,9 @@
  *   committed BOOTSTRAP GROUP TOPIC PARTITIONS            once
  *   committed BOOTSTRAP GROUP TOPIC PARTITIONS EVERY_MS   again and again until its input ends
  *
- * Again and again, it prints TIME PARTITION OFFSET, parted by tabs, where one has changed; TIME is
- * CLOCK_MONOTONIC in microseconds when the answer was there. */
+ * Again and again, it prints TIME PARTITION OFFSET SINCE, parted by tabs, where one has changed;
+ * TIME is CLOCK_MONOTONIC in microseconds when the answer was there, SINCE when the last question
+ * was sent whose answer was the offset before: it was committed between the two. 0: never asked. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,17 +36,32 @@ static int print_once(rd_kafka_t *client, const char *topic, int partitions)
     return code ? 3 : 0;
 }
 
-static void print_changes(rd_kafka_topic_partition_list_t *list, long long *last)
+/* What is known of one partition. */
+typedef struct known {
+    long long offset, seen_us;
+} known;
+
+static long long now_us(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void print_changes(rd_kafka_topic_partition_list_t *list, known *last, long long asked_us)
+{
+    long long now = now_us();
     for (int i = 0; i < list->cnt; i++) {
-        long long offset = list->elems[i].offset;
-        if (list->elems[i].err || offset < 0 || offset == last[i])
+        long long offset = list->elems[i].offset < 0 ? -1 : list->elems[i].offset;
+        if (list->elems[i].err)
             continue;
-        last[i] = offset;
-        printf("%lld\t%d\t%lld\n", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000,
-               list->elems[i].partition, offset);
+        if (offset >= 0 && offset != last[i].offset) {
+            printf("%lld\t%d\t%lld\t%lld\n", now, list->elems[i].partition, offset,
+                   last[i].seen_us);
+            last[i].offset = offset;
+        }
+        if (offset == last[i].offset)
+            last[i].seen_us = asked_us;
     }
     fflush(stdout);
 }
@@ -53,13 +69,14 @@ static void print_changes(rd_kafka_topic_partition_list_t *list, long long *last
 static int watch(rd_kafka_t *client, const char *topic, int partitions, int every_ms)
 {
     struct pollfd input = {STDIN_FILENO, POLLIN, 0};
-    long long *last = malloc(sizeof(*last) * (size_t)partitions);
+    known *last = calloc((size_t)partitions, sizeof(*last));
     for (int i = 0; i < partitions; i++)
-        last[i] = -1;
+        last[i].offset = -1;
     while (poll(&input, 1, every_ms) == 0) {
         rd_kafka_topic_partition_list_t *list = make_list(topic, partitions);
+        long long asked_us = now_us();
         if (!rd_kafka_committed(client, list, 2000)) /* a broker that is away comes back */
-            print_changes(list, last);
+            print_changes(list, last, asked_us);
         rd_kafka_topic_partition_list_destroy(list);
     }
     free(last);

@@ -52,6 +52,7 @@ static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap, cons
                                        {"enable.partition.eof", "true"},
                                        {"group.id", "wire"},
                                        {"fetch.wait.max.ms", "20"},
+                                       {"auto.offset.reset", "earliest"},
                                        {"enable.idempotence", "true"},
                                        {"log_level", "2"},
                                        {"topic.metadata.refresh.interval.ms", "1000"},

@@ -11,13 +11,18 @@ FOLDER holds text files; fields are parted by tabs in .tsv and by blanks in .wir
   out/HANDLER.wire  ... or the topic it wrote to
   dead.wire         the dead letters
   drops/*.tsv       dropped on purpose:              TIME PARTITION OFFSET ID
-  commits.tsv       what a watcher saw committed:    TIME PARTITION OFFSET
+  commits.tsv       what a watcher saw committed:    TIME PARTITION OFFSET [SINCE]
+                    SINCE: when the last question was sent that was answered with the offset before; 0: there was none
+  deleted.tsv       records that were deleted:       TIME PARTITION COMMITTED FIRST
+                    what of the partition is before FIRST is gone, COMMITTED is what the group had committed then; TIME is when
+                    somebody chose to go on behind the gap, "-": busbar was never seen to stop before it
   clock.txt         wall clock minus TIME, in microseconds, for the times of dead letters; without it they count as the first moment
 TIME is CLOCK_MONOTONIC in microseconds: of a mark taken before what it marks became visible, of a commit when its answer was there.
 So a commit that passes a mark of a later time is a violation whatever the delays were.
 
 An event's value has its run, key, number in its key and CRC, in this order; its ID is RUN-KEY-NUMBER.
---repeats: something happened after which events may come twice; --losses: ... after which at_most_once may lose;
+--repeats: something happened after which events may come twice; --losses: ... after which at_most_once may lose what it had
+committed (there, a commit comes before its records are handled);
 --broker-losses: the broker was killed and may have lost what it had acknowledged."""
 import argparse
 import bisect
@@ -94,8 +99,15 @@ class Ledger:
         self.read_outputs()
         self.read_dead()
         self.read_drops()
+        self.since = []      # of each commit
         for line in lines_of(self.path("commits.tsv")):
-            self.commits.append(tuple(int(field) for field in line.split(b"\t")))
+            time, partition, offset, *since = (int(field) for field in line.split(b"\t"))
+            self.commits.append((time, partition, offset))
+            self.since.append(since[0] if since else 0)
+        self.deleted = {}    # partition -> (time or None, committed, first)
+        for line in lines_of(self.path("deleted.tsv")):
+            time, partition, committed, first = line.decode().split("\t")
+            self.deleted[int(partition)] = (None if time == "-" else int(time), int(committed), int(first))
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -167,11 +179,50 @@ def must_arrive(ledger):
 
 
 def check_producer(ledger, report):
-    """Acknowledged, but not in the topic: the broker's loss, told apart from a loss behind it."""
+    """Acknowledged, but not in the topic: the broker's loss, told apart from a loss behind it. What was deleted had its end before,
+    when it was committed."""
     held = set(ledger.topic.values())
-    for name, (_, status, _, _) in ledger.produced.items():
-        if status == "acked" and name not in held:
+    ended = {identity(mark.value) for marks in ledger.outputs.values() for mark in marks}
+    ended |= {name for _, name, _ in ledger.dead} | set(ledger.dropped)
+    for name, (_, status, partition, offset) in ledger.produced.items():
+        if status != "acked" or name in held:
+            continue
+        _, committed, first = ledger.deleted.get(partition, (None, 0, 0))
+        if not 0 <= offset < first:
             report.add("broker_lost", f"{name} was acknowledged and is not in the topic")
+        elif offset < committed and name not in ended:
+            report.add("lost", f"{name} was committed, then deleted, and has no end")
+
+
+def check_deleted(ledger, report):
+    """Records that were deleted before they were handled are passed over only when somebody said so, after busbar had stopped."""
+    for partition, (chosen, committed, first) in ledger.deleted.items():
+        passed = max((at for time, where, at in ledger.commits if where == partition and (chosen is None or time < chosen)), default=0)
+        if passed > committed:
+            report.add("skipped", f"partition {partition}: {committed} to {first - 1} were deleted and {passed} was committed unasked",
+                       min(passed, first) - committed)
+        elif chosen is None:
+            report.add("skipped", f"partition {partition}: {committed} to {first - 1} were deleted and busbar did not stop", first - committed)
+
+
+def check_early(ledger, report):
+    """At most once: nothing is handled whose commit came later. It came later for sure when it was asked for behind the mark and the
+    answer was an offset that did not cover the record."""
+    handled = {}  # (partition, offset) -> the first mark's time
+    for marks in ledger.outputs.values():
+        for mark in marks:
+            if mark.offset >= 0:
+                handled[mark.partition, mark.offset] = min(mark.time, handled.get((mark.partition, mark.offset), mark.time))
+    covered = collections.defaultdict(int)
+    for (_, partition, offset), since in zip(ledger.commits, ledger.since):
+        for at in range(covered[partition], offset):
+            if handled.get((partition, at), NEVER) < since:
+                report.add("handled_before_commit", f"partition {partition} offset {at} ({ledger.topic.get((partition, at))}) was handled "
+                                                    f"at {handled[partition, at]}, and not committed at {since}")
+        covered[partition] = max(offset, covered[partition])
+    for (partition, at), time in handled.items():
+        if at >= covered[partition]:
+            report.add("handled_before_commit", f"partition {partition} offset {at} was handled and never committed")
 
 
 def check_bytes(ledger, report):
@@ -188,6 +239,9 @@ def check_bytes(ledger, report):
     for _, name, record in ledger.dead:
         if name not in ledger.produced:
             report.add("strays", f"dead letter {name or (record['value'] or b'')[:60]!r} was never produced")
+        elif name not in ledger.raw and ledger.deleted:
+            if zlib.crc32(record["value"]) != ledger.produced[name][0]:
+                report.add("changed", f"dead letter {name} has other bytes than what was produced")
         elif (record["key"], record["value"], record["timestamp"]) != ledger.raw.get(name):
             report.add("changed", f"dead letter {name} has another key, value or timestamp than its record")
 
@@ -282,8 +336,19 @@ def prefix_maxima(records):
     return offsets, maxima
 
 
+def check_losses(ledger, report):
+    """At most once: what is lost was committed, or it was not read at all."""
+    times = finish_times(ledger)
+    latest = collections.defaultdict(int)
+    for _, partition, offset in ledger.commits:
+        latest[partition] = max(offset, latest[partition])
+    for (partition, offset), time in times.items():
+        if time == NEVER and offset >= latest[partition] and ledger.topic[partition, offset]:
+            report.add("lost_uncommitted", f"partition {partition} offset {offset} has no end and was never committed")
+
+
 KINDS = ("lost", "duplicates", "order", "commit_over_handled", "commit_over_end", "commit_back", "gaps", "changed", "strays", "broker_lost",
-         "uncommitted")
+         "uncommitted", "skipped", "handled_before_commit", "lost_uncommitted")
 
 
 def check(folder, mode="at_least_once", repeats=False, losses=False, broker_losses=False):
@@ -295,9 +360,12 @@ def check(folder, mode="at_least_once", repeats=False, losses=False, broker_loss
     check_arrival(ledger, report)
     check_order(ledger, report)
     check_commits(ledger, report)
-    wrong = {"order", "changed", "strays", "commit_over_end"} | (set() if broker_losses else {"broker_lost"})
+    check_deleted(ledger, report)
+    wrong = {"order", "changed", "strays", "commit_over_end", "skipped"} | (set() if broker_losses else {"broker_lost"})
     if mode == "at_most_once":
-        wrong |= {"duplicates", "commit_back"} | (set() if losses else {"lost", "gaps"})
+        check_early(ledger, report)
+        check_losses(ledger, report)
+        wrong |= {"duplicates", "commit_back", "handled_before_commit", "lost_uncommitted"} | (set() if losses else {"lost", "gaps"})
     else:
         wrong |= {"lost", "gaps", "commit_over_handled"} | (
             set() if repeats and mode == "at_least_once" else {"duplicates", "commit_back"})

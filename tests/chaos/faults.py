@@ -1,6 +1,8 @@
 """The table of faults. Each is a generator: what stands before its first `yield` happens before busbar starts, the rest while it works;
-every `yield` lets a little time pass. `repeats` of a run says that events may come twice after it: something died that could not drain."""
+every `yield` lets a little time pass. `repeats` of a run says that events may come twice after it: something died that could not drain;
+`losses` that at_most_once may have lost then what it had committed."""
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -124,7 +126,7 @@ def clean_restart(run):
 @fault("restart_fast")
 def fast_restart(run):
     """A second signal ends without waiting: what was in hand comes again."""
-    run.repeats = True
+    run.repeats = run.losses = True
     yield
     yield from some_time(run, 0.1, 0.8)
     member = run.members[-1]
@@ -177,6 +179,62 @@ def dies(how):
 
 for _how in DEATHS:
     FAULTS[f"plugin_{_how}"] = (dies(_how), ALL)
+
+
+def worker_size(pid):
+    """Bytes of address space of a process."""
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def is_alive(pid):
+    return pid is not None and os.path.exists(f"/proc/{pid}")
+
+
+def bound_memory(run, more):
+    """The worker may have `more` bytes than it has now. Its successor may have what it likes."""
+    pid = run.worker_of(run.members[-1]) if run.members else None
+    try:
+        if pid:
+            resource.prlimit(pid, resource.RLIMIT_AS, (worker_size(pid) + more, resource.RLIM_INFINITY))
+    except (ProcessLookupError, FileNotFoundError):
+        return None
+    return pid
+
+
+@fault("plugin_leaks")
+def plugin_leaks(run):
+    """A function of the plugin takes all memory that its process may have: the worker cannot go on, another one does."""
+    run.repeats = run.losses = True
+    yield
+    yield from some_time(run, 0.0, 0.8)
+    pid = bound_memory(run, 32 << 20)
+    stage = run.chance.choice(["validate", "enrich", "handle"])
+    if pid:
+        run.control(stage, "leak 256")
+    for _ in range(60):
+        if not is_alive(pid):
+            run.note("the worker died of it")
+            break
+        yield
+    run.uncontrol(stage)
+
+
+@fault("memory_short")
+def memory_short(run):
+    """For a while the worker gets hardly any more memory."""
+    run.repeats = run.losses = True
+    yield
+    yield from some_time(run, 0.0, 0.8)
+    pid = bound_memory(run, run.chance.choice([0, 256 << 10, 2 << 20]))
+    yield from some_time(run, 0.5, 1.5)
+    if not is_alive(pid):
+        run.note("the worker died of it")
+    try:
+        if pid:
+            resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except ProcessLookupError:
+        pass
 
 
 def answers(how):
@@ -293,7 +351,7 @@ def dead_letters_away(run):
 def broker_kill(run):
     """kill -9 of a node and its return. What one node had acknowledged is in the page cache, which survives that. A session does not
     outlast a coordinator that is away."""
-    run.repeats = True
+    run.repeats = run.losses = True
     yield
     yield from some_time(run, 0.2, 1.0)
     node = run.chance.randrange(1, run.broker.kafka.nodes + 1)
@@ -305,7 +363,7 @@ def broker_kill(run):
 @fault("broker_restart", REAL)
 def broker_restart(run):
     """Node after node, as an upgrade does it."""
-    run.repeats = True
+    run.repeats = run.losses = True
     yield
     yield from some_time(run, 0.2, 0.6)
     for node in range(1, run.broker.kafka.nodes + 1):
@@ -317,13 +375,106 @@ def broker_restart(run):
 @fault("broker_pause", REAL)
 def broker_pause(run):
     """A node that stands still for longer than a session."""
-    run.repeats = True
+    run.repeats = run.losses = True
     yield
     yield from some_time(run, 0.2, 1.0)
     node = run.chance.randrange(1, run.broker.kafka.nodes + 1)
     run.broker.kafka.node("pause", node)
     yield from some_time(run, 1, 4)
     run.broker.kafka.node("resume", node)
+
+
+def node_goes(run, find, verb, least, most):
+    """A node that has a part in the run's group or topic goes and comes back."""
+    run.repeats = run.losses = True
+    yield
+    yield from some_time(run, 0.2, 1.0)
+    node = find()
+    run.broker.kafka.node(verb, node)
+    yield from some_time(run, least, most)
+    if verb == "pause":
+        run.broker.kafka.node("resume", node)
+    else:
+        start_node(run, node)
+
+
+@fault("coordinator_kill", ("cluster",))
+def coordinator_kill(run):
+    """kill -9 of the node that has the group: another one takes it over."""
+    yield from node_goes(run, lambda: run.broker.coordinator(run.group), "kill", 2, 6)
+
+
+@fault("coordinator_pause", ("cluster",))
+def coordinator_pause(run):
+    """It stands still for longer than a session."""
+    yield from node_goes(run, lambda: run.broker.coordinator(run.group), "pause", 3.5, 6)
+
+
+@fault("leader_kill", ("cluster",))
+def leader_kill(run):
+    """kill -9 of the node that leads one of the partitions: a follower does, from where it is."""
+    partition = run.chance.randrange(4)
+    yield from node_goes(run, lambda: run.broker.leader(run.topic, partition), "kill", 2, 6)
+
+
+@fault("leader_moves", ("cluster",))
+def leader_moves(run):
+    """The node that leads one of the partitions is stopped in order, which hands its partitions over first."""
+    partition = run.chance.randrange(4)
+    yield from node_goes(run, lambda: run.broker.leader(run.topic, partition), "stop", 0.5, 2)
+
+
+@fault("offset_out_of_range", REAL)
+def offset_out_of_range(run):
+    """While the group is behind and away, the topic's oldest records are deleted: busbar must stop with the choices, at every start,
+    until somebody chooses; then it goes on with what is there."""
+    run.at_once = 0.1
+    yield
+    yield from some_time(run, 0.2, 0.6)
+    stop_all(run)
+    while not run.load_done or run.producer.poll() is None:
+        yield
+    cuts = delete_unread(run)
+    log_before = len(run.log())
+    if cuts:
+        run.wanted = 1
+        for _ in range(600):
+            if run.exits and run.exits[-1] != 0 and "on_out_of_range is `stop`" in run.log()[log_before:]:
+                run.note("busbar stopped and named the choices")
+                break
+            yield
+        else:
+            run.problems.append("busbar did not stop at records that were deleted before they were handled")
+        stop_all(run, checked=False)
+    chosen = int(time.monotonic() * 1000000) if not run.problems else "-"
+    with open(run.path("deleted.tsv"), "w") as out:
+        out.writelines(f"{chosen}\t{partition}\t{committed}\t{first}\n" for partition, (committed, first) in cuts.items())
+    run.consume += ", on_out_of_range: earliest"
+    run.write_config()
+    run.wanted = 1
+    yield
+
+
+def stop_all(run, checked=True):
+    run.wanted = 0
+    for member in list(run.members):
+        code = run.end_member(member)
+        if checked:
+            run.check_exit(code)
+
+
+def delete_unread(run):
+    """Half of what is not committed of each partition, at least. Returns {partition: (committed, first that is left)}."""
+    run.broker.dump(run.topic, run.path("topic.wire"))
+    committed = run.broker.tools.committed(run.group, run.topic, 4)
+    cuts = {}
+    for partition, end in run.ends().items():
+        behind = end - committed[partition]
+        if committed[partition] >= 0 and behind > 1:  # one without an offset counts as new
+            cuts[partition] = (committed[partition], committed[partition] + run.chance.randrange(behind // 2, behind) + 1)
+    for partition, (_, first) in cuts.items():
+        run.broker.cut(run.topic, partition, first)
+    return cuts
 
 
 @fault("partitions_added", REAL)
@@ -407,9 +558,14 @@ def planted_skip(run):
     yield
 
 
+def hits_brokers(name):
+    """Runs beside it would be hit too."""
+    return name.startswith(("broker_", "coordinator_", "leader_"))
+
+
 def leaves_a_note(name):
     """What happened says so in the run's line, where it can: fault points, preloaded writes and the proxy."""
-    return "@" in name or ":" in name or name.startswith(("disk", "dead_letters"))
+    return "@" in name or ":" in name or name.startswith(("disk", "dead_letters", "plugin_leaks"))
 
 
 def group_of(name):
@@ -420,16 +576,18 @@ def group_of(name):
     return name.split("_")[0] if name.startswith(("plugin", "handle", "broker", "clock", "disk")) else name
 
 
-def fits(name, mode):
+def fits(name, tier, mode):
     """Exactly once is a matter between topics of a real Kafka: there is no handler that writes files; and transactions are its alone."""
     if mode == "exactly_once":
         return not name.startswith(("handler_", "flush_", "disk_"))
+    if mode == "at_most_once" and (name == "fail@letter.answer" or (tier == "mock" and (name.endswith(":Produce")))):
+        return False  # a dead letter whose answer is lost is sent again, and that broker takes it again
     return not name.endswith(tuple(f":{kind}" for kind in TRANSACTION_KINDS)) and "@transaction." not in name
 
 
 def draw(tier, mode, chance):
     """One fault, or two at once, for this tier."""
     groups = {}
-    for name in sorted(name for name, (_, tiers) in FAULTS.items() if tier in tiers and fits(name, mode)):
+    for name in sorted(name for name, (_, tiers) in FAULTS.items() if tier in tiers and fits(name, tier, mode)):
         groups.setdefault(group_of(name), []).append(name)
     return [chance.choice(groups[group]) for group in chance.sample(sorted(groups), chance.choice([1, 1, 1, 2]))]

@@ -26,6 +26,7 @@ SANITIZER = re.compile(r"(AddressSanitizer: (?!SEGV|ABRT|deadly)|LeakSanitizer: 
 NUMBERS = itertools.count(1)
 PARTITIONS = 4       # what the embedded broker makes
 WATCHED = 8          # partitions may be added
+OFFSETS_PARTITIONS = 4  # of __consumer_offsets, tests/kafka/kafka.sh
 LOAD_SECONDS = 1.2
 CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}", session.timeout.ms: {session}, heartbeat.interval.ms: {beat},
   reconnect.backoff.ms: 20, reconnect.backoff.max.ms: 250, socket.timeout.ms: {socket_timeout},
@@ -81,6 +82,10 @@ def make_value(run, key, seq, what, fault):
     return text.encode()
 
 
+class Wrong(Exception):
+    """What busbar did, and no trouble of the driver's: such a run is not made again."""
+
+
 class Broker:
     """Where a tier keeps its events: how to reach it and how to read it."""
 
@@ -102,6 +107,30 @@ class Broker:
 
     def grow_topic(self, topic, partitions):
         self.tools.run("topics", "grow", self.bootstrap, topic, str(partitions))
+
+    def cut(self, topic, partition, offset):
+        """Deletes what is before that offset, as retention does."""
+        self.tools.run("topics", "cut", self.bootstrap, topic, str(partition), str(offset))
+
+    def leader(self, topic, partition):
+        """Number of the node."""
+        return int(self.tools.run("topics", "leader", self.bootstrap, topic, str(partition)))
+
+    def coordinator(self, group):
+        """Number of the node that has the group: the leader of the partition where its offsets are."""
+        code = 0
+        for letter in group:
+            code = (31 * code + ord(letter)) & 0xffffffff
+        return self.leader("__consumer_offsets", (code & 0x7fffffff) % OFFSETS_PARTITIONS)
+
+    def revive(self):
+        """Nodes that a run left dead or standing still would spoil the next one."""
+        for node in range(1, self.kafka.nodes + 1 if self.kafka else 1):
+            try:
+                self.kafka.node("resume", node)
+            except AssertionError:
+                pass  # it is not there
+            self.kafka.node("start", node)
 
     def delete_topic(self, topic):
         self.tools.run("topics", "delete", self.bootstrap, topic)
@@ -153,6 +182,11 @@ class Run:
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
+
+    def note(self, text):
+        """What happened, for the run's line."""
+        with open(self.path("notes", text.replace(" ", "_")), "w"):
+            pass
 
     def prepare_topics(self):
         """The embedded broker makes topics by itself, a real one does not."""
@@ -269,7 +303,7 @@ class Run:
                 self.exits.append(member.returncode)
         while len(self.members) < self.wanted:
             if len(self.exits) > 60:
-                raise AssertionError(f"busbar ended again and again: {self.exits[-5:]}")
+                raise Wrong(f"busbar ended again and again: {self.exits[-5:]}")
             self.start_member()
 
     def log(self):
@@ -382,7 +416,7 @@ class Run:
         """Last committed offset of each partition, as the watcher saw it."""
         latest = {}
         for line in checker.lines_of(self.path("commits.tsv")):
-            _, partition, offset = line.split(b"\t")
+            partition, offset = line.split(b"\t")[1:3]
             latest[int(partition)] = int(offset)
         return latest
 
@@ -452,7 +486,9 @@ class Run:
 
     def judge(self, chosen, seconds):
         mode = self.mode
-        self.repeats |= "were not finished in time" in self.log()  # a drain past its bound, because what it needs is away
+        cut = "were not finished in time" in self.log()  # a drain past its bound, because what it needs is away
+        self.repeats |= cut
+        self.losses |= cut
         result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
         if self.order == "none":
             result = self.without_order(result)

@@ -24,6 +24,7 @@ class Sound:
 
     def __init__(self, repeats=0):
         self.produced, self.topic, self.out, self.dead, self.drops, self.commits = [], [], [[], []], [], [], []
+        self.deletions = []
         ends, time = [0] * PARTITIONS, 1000000
         for i in range(KEYS * EACH):
             key, seq = f"k{i % KEYS}", i // KEYS
@@ -56,7 +57,7 @@ class Sound:
         for name in ("out/archive", "drops"):
             os.makedirs(os.path.join(folder, name))
         files = {"produced.tsv": self.produced, "topic.wire": self.topic, "dead.wire": self.dead, "commits.tsv": self.commits,
-                 "drops/1.tsv": self.drops, "out/archive/1.tsv": self.out[0], "out/archive/2.tsv": self.out[1]}
+                 "drops/1.tsv": self.drops, "deleted.tsv": self.deletions, "out/archive/1.tsv": self.out[0], "out/archive/2.tsv": self.out[1]}
         for name, rows in files.items():
             with open(os.path.join(folder, name), "w") as file:
                 for row in rows:
@@ -123,14 +124,107 @@ class Checker(unittest.TestCase):
         self.caught(ledger, "lost", 1)
 
     def test_a_loss_that_at_most_once_may_have(self):
-        ledger = Sound()
+        ledger = self.early()
         del ledger.out[0][30]
         self.assertTrue(self.judge(ledger, mode="at_most_once", losses=True)["ok"])
 
     def test_a_loss_without_a_crash_at_most_once(self):
-        ledger = Sound()
+        ledger = self.early()
         del ledger.out[0][30]
         self.caught(ledger, "lost", 1, mode="at_most_once")
+
+    # -- at most once: the commit comes first
+
+    def early(self):
+        """A sound ledger of at_most_once: each commit is there before its record is handled."""
+        ledger = Sound()
+        for commit in ledger.commits:
+            commit[0] -= STEP
+            commit.append(commit[0] - STEP // 4)
+        return ledger
+
+    def test_commits_that_come_first_pass(self):
+        self.assertTrue(self.judge(self.early(), mode="at_most_once")["ok"])
+
+    def test_commits_that_come_first_are_caught_elsewhere(self):
+        self.assertFalse(self.judge(self.early())["ok"])
+
+    def test_a_record_handled_before_its_commit(self):
+        ledger = self.early()
+        ledger.commits[50][0] += 3 * STEP
+        ledger.commits[50][3] += 3 * STEP
+        self.caught(ledger, "handled_before_commit", 1, mode="at_most_once", losses=True)
+
+    def test_a_record_handled_about_when_it_was_committed(self):
+        ledger = self.early()
+        ledger.commits[50][0] += 3 * STEP  # the question whose answer was the offset before came in time
+        self.assertTrue(self.judge(ledger, mode="at_most_once")["ok"])
+
+    def test_at_least_once_is_no_at_most_once(self):
+        ledger = Sound()
+        for commit in ledger.commits:
+            commit.append(commit[0] - STEP // 4)
+        result = self.judge(ledger, mode="at_most_once")
+        self.assertFalse(result["ok"])
+        self.assertGreater(result["handled_before_commit"], 200)
+
+    def test_a_record_handled_and_never_committed(self):
+        ledger = self.early()
+        del ledger.commits[-1]
+        self.caught(ledger, "handled_before_commit", 1, mode="at_most_once", losses=True)
+
+    def test_a_loss_of_what_was_not_committed(self):
+        ledger = self.early()
+        del ledger.commits[-1], ledger.out[1][-1]
+        self.caught(ledger, "lost_uncommitted", 1, mode="at_most_once", losses=True)
+
+    def test_repeats_are_caught_in_at_most_once_whatever_died(self):
+        ledger = self.early()
+        ledger.out[0].insert(12, ledger.out[0][11])
+        self.caught(ledger, "duplicates", 1, mode="at_most_once", repeats=True, losses=True)
+
+    # -- records that were deleted before they were handled
+
+    def deleted(self, chosen):
+        """The second half of partition 1 was deleted unread; somebody chose to go on with its last five records."""
+        ledger = Sound()
+        ends = max(line[1] for line in ledger.topic if line[0] == 1) + 1
+        committed, first = ends // 2, ends - 5
+        gone = {name for name, _, _, partition, offset in ledger.produced if partition == 1 and committed <= offset < first}
+        ledger.topic = [line for line in ledger.topic if line[0] != 1 or line[1] >= first]
+        for lines in ledger.out:
+            lines[:] = [line for line in lines if checker.identity(line[4].encode()) not in gone]
+        ledger.dead = [line for line in ledger.dead if checker.identity(checker.from_hex(line[4])) not in gone]
+        ledger.drops = [line for line in ledger.drops if line[3] not in gone]
+        ledger.commits = [line for line in ledger.commits if line[1] != 1 or not committed < line[2] <= first]
+        late = next(line for line in ledger.commits if line[1] == 1 and line[2] > first)
+        ledger.deletions = [[chosen and late[0] - 10, 1, committed, first]]
+        return ledger
+
+    def test_deleted_records_that_somebody_passed_over(self):
+        result = self.judge(self.deleted(True))
+        self.assertTrue(result["ok"], result)
+
+    def test_deleted_records_that_were_passed_over_in_silence(self):
+        ledger = self.deleted(None)
+        ledger.deletions[0][0] = "-"
+        self.caught(ledger, "skipped", ledger.deletions[0][3] - ledger.deletions[0][2])
+
+    def test_deleted_records_that_were_passed_over_before_somebody_chose(self):
+        ledger = self.deleted(True)
+        ledger.deletions[0][0] += 20
+        self.caught(ledger, "skipped", ledger.deletions[0][3] - ledger.deletions[0][2])
+
+    def test_deleted_records_that_were_committed_and_not_handled(self):
+        ledger = self.deleted(True)
+        at = next(i for i, line in enumerate(ledger.out[0]) if line[1] == 1 and line[2] == 3)
+        del ledger.out[0][at]
+        self.caught(ledger, "lost", 1)
+
+    def test_a_loss_beside_what_was_deleted(self):
+        ledger = self.deleted(True)
+        ledger.topic = [line for line in ledger.topic if line[0] != 2 or line[1] != 4]
+        self.caught(ledger, "broker_lost", 1)
 
     def test_a_duplicated_event(self):
         ledger = Sound()

@@ -11,6 +11,8 @@
  *   slow MS                           while it is there: waits before every batch
  *   fail PERCENT                      while it is there: RETRY for these of the events, chosen by
  *                                     offset and attempt
+ *   leak MIB                          while it is there: takes so much memory with every call, all
+ *                                     that there is of it, and never gives it back
  *
  * A record's own member "do" holds drop, or what its handling does every time: abort, segv, loop,
  * exit. */
@@ -29,7 +31,7 @@
 #include "chaos.contract.h"
 
 enum { SKIP = -1 };
-enum { NOTHING, ONCE_ERROR, ONCE_ZERO, ONCE_SKIP, DOWN, SLOW, FAIL };
+enum { NOTHING, ONCE_ERROR, ONCE_ZERO, ONCE_SKIP, DOWN, SLOW, FAIL, LEAK };
 
 typedef struct domain {
     char folder[PATH_MAX / 2];
@@ -64,6 +66,22 @@ static void die(const char *how)
         i = !i;
 }
 
+/* In ever smaller pieces, so that nothing is left for others where memory is bounded. */
+static void leak(int mib)
+{
+    static void *volatile last;
+    size_t left = (size_t)mib << 20;
+    for (size_t size = 1 << 20; size >= 128 && left >= size; size /= 2) {
+        void *part;
+        while (left >= size && (part = malloc(size))) {
+            memset(part, 1, size);
+            last = part;
+            left -= size;
+        }
+    }
+    (void)last;
+}
+
 /* What control/STAGE asks for. */
 static int asked(const char *folder, const char *stage, int *ret_number)
 {
@@ -83,6 +101,8 @@ static int asked(const char *folder, const char *stage, int *ret_number)
         return SLOW;
     if (strcmp(verb, "fail") == 0)
         return FAIL;
+    if (strcmp(verb, "leak") == 0)
+        return LEAK;
     if (unlink(path) != 0)
         return NOTHING; /* another one was faster */
     die(verb);
@@ -105,6 +125,8 @@ static int32_t misbehave(busbar_call *call, const char *folder, const char *stag
         return 0;
     if (what == SLOW)
         (void)nanosleep(&wait, NULL);
+    if (what == LEAK)
+        leak(number);
     return BUSBAR_PASS;
 }
 
