@@ -12,10 +12,19 @@
 
 enum { COLUMNS = 6 };
 
+/* By bb_guarantee. */
+static const struct {
+    const char *name;
+    const char *meaning;
+} guarantees[] = {
+    {"at least once", "no event is lost; after a crash some are handled again"},
+    {"exactly once", "what is emitted and the offsets are one transaction"},
+    {"at most once", "no event is handled again after a crash; those in hand then are lost"},
+};
+
 static const char *guarantee_name(const bb_event_type *type)
 {
-    static const char *const names[] = {"at least once", "exactly once"};
-    return names[type->settings->delivery];
+    return guarantees[type->settings->delivery].name;
 }
 
 static const char *order_name(const bb_event_type *type)
@@ -56,8 +65,9 @@ GPtrArray *bb_check_notes(const bb_settings *settings, const bb_event_type *type
     GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < type->handlers->len; i++) {
         const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
-        gboolean once_more = type->settings->delivery != BB_EXACTLY_ONCE ||
-                             !(handler->capabilities & BUSBAR_EMITS_ONLY);
+        gboolean once_more = type->settings->delivery == BB_AT_LEAST_ONCE ||
+                             (type->settings->delivery == BB_EXACTLY_ONCE &&
+                              !(handler->capabilities & BUSBAR_EMITS_ONLY));
         if (once_more && !(handler->capabilities & (BUSBAR_IDEMPOTENT | BUSBAR_STORES_OFFSETS)))
             g_ptr_array_add(notes, g_strdup_printf("after a crash `%s` may get events again that "
                                                    "it has already",
@@ -66,6 +76,9 @@ GPtrArray *bb_check_notes(const bb_settings *settings, const bb_event_type *type
     add_transaction_notes(settings, type, notes);
     if (type->handlers->len == 0 && !type->ops.handle)
         g_ptr_array_add(notes, g_strdup("nothing handles it: `run` only checks its events"));
+    if (type->settings->delivery == BB_AT_MOST_ONCE)
+        g_ptr_array_add(notes, g_strdup("at most once: what is in hand when a process dies, or "
+                                        "longer than `drain` when it stops, is lost"));
     if (strcmp(type->settings->offset_reset, "latest") == 0)
         g_ptr_array_add(notes, g_strdup("offset_reset: latest: a new group never reads what was "
                                         "published before its first start"));
@@ -168,25 +181,32 @@ static void print_unused(const bb_session *session)
     }
 }
 
-/* What most have first; the others by name. */
+/* Event types with this guarantee: all, or their names. */
+static char *name_types(const bb_session *session, bb_guarantee guarantee, guint *ret_count)
+{
+    GString *names = g_string_new(NULL);
+    guint all = bb_registry_count(session->registry), count = 0;
+    for (guint i = 0; i < all; i++) {
+        const bb_event_type *type = bb_registry_at(session->registry, i);
+        if (type->settings->delivery == guarantee)
+            g_string_append_printf(names, "%s%s", count++ ? ", " : "", type->full_name);
+    }
+    if (count == all && all > 1)
+        g_string_printf(names, "all %u event types", all);
+    *ret_count = count;
+    return g_string_free(names, FALSE);
+}
+
 static void print_guarantees(const bb_session *session)
 {
-    guint count = bb_registry_count(session->registry), exactly = 0;
-    for (guint i = 0; i < count; i++)
-        exactly += bb_registry_at(session->registry, i)->settings->delivery == BB_EXACTLY_ONCE;
-    if (exactly == 0 || exactly == count) {
-        (void)printf("\nGuarantee: %s for all %u event types.\n",
-                     guarantee_name(bb_registry_at(session->registry, 0)), count);
-        return;
+    (void)printf("\n");
+    for (guint i = 0; i < G_N_ELEMENTS(guarantees); i++) {
+        guint count = 0;
+        g_autofree char *names = name_types(session, (bb_guarantee)i, &count);
+        if (count)
+            (void)printf("Guarantee: %s for %s: %s.\n", guarantees[i].name, names,
+                         guarantees[i].meaning);
     }
-    (void)printf("\nGuarantee: at least once for %u event types, exactly once for",
-                 count - exactly);
-    for (guint i = 0, said = 0; i < count; i++) {
-        const bb_event_type *type = bb_registry_at(session->registry, i);
-        if (type->settings->delivery == BB_EXACTLY_ONCE)
-            (void)printf("%s %s", said++ ? "," : "", type->full_name);
-    }
-    (void)printf(".\n");
 }
 
 void bb_check_print(const bb_session *session)

@@ -150,7 +150,7 @@ static void read_membership(bb_event_settings *event, const bb_node *consume)
 
 static void read_delivery(bb_event_settings *event, const bb_node *consume, GPtrArray *problems)
 {
-    static const char *const modes[] = {"at_least_once", "exactly_once", NULL};
+    static const char *const modes[] = {"at_least_once", "exactly_once", "at_most_once", NULL};
     int delivery = (int)event->delivery;
     const bb_node *transaction = bb_node_get(consume, "transaction");
     bb_read_choice(consume, "delivery", modes, &delivery);

@@ -23,7 +23,7 @@ typedef struct bb_kafka_property {
     gboolean secret; /* never printed */
 } bb_kafka_property;
 
-typedef enum { BB_AT_LEAST_ONCE, BB_EXACTLY_ONCE } bb_guarantee;
+typedef enum { BB_AT_LEAST_ONCE, BB_EXACTLY_ONCE, BB_AT_MOST_ONCE } bb_guarantee;
 /* What becomes of a record that cannot be handled. */
 typedef enum { BB_ON_DEAD_LETTER, BB_ON_DROP, BB_ON_STOP, BB_ON_PAUSE } bb_on_failure;
 typedef enum { BB_ORDER_KEY, BB_ORDER_PARTITION, BB_ORDER_NONE } bb_order;

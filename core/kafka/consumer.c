@@ -131,9 +131,10 @@ static void on_stopped(void *user, const bb_fault *fault)
     bb_consumer *consumer = user;
     bb_consumer_fail(consumer, BB_ERROR_PLUGIN,
                      "%s has been stopped: %s %s at stage %s: %s (after %u attempts); what was in "
-                     "hand will be read again",
+                     "hand %s",
                      consumer->type->full_name, fault->plugin, fault->plugin_version,
-                     bb_stage_name(fault->stage), fault->message, fault->attempts);
+                     bb_stage_name(fault->stage), fault->message, fault->attempts,
+                     consumer->ahead ? "is lost" : "will be read again");
 }
 
 static const bb_lane_ops lane_ops = {on_dead_letter, on_emit, on_retried, on_stopped,
@@ -233,6 +234,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     consumer->gauges = g_ptr_array_new();
     consumer->cut = g_array_new(FALSE, FALSE, sizeof(gint32));
     consumer->outbox = context->outbox;
+    consumer->ahead = type->settings->delivery == BB_AT_MOST_ONCE ? bb_consumer_ahead_new() : NULL;
     consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
     bb_suspects *suspects = bb_suspects_used();
     if (suspects && bb_suspects_any(suspects, type->full_name))
@@ -383,8 +385,8 @@ static gboolean turn(bb_consumer *consumer)
     if (once && consumer->has_assignment) {
         if (!bb_consumer_know_ends(consumer))
             return TRUE;
-        if (bb_consumer_reached_ends(consumer) && bb_consumer_transaction_is_settled(consumer) &&
-            bb_consumer_group_is_done(consumer) &&
+        if (bb_consumer_reached_ends(consumer) && !bb_consumer_ahead_holds(consumer) &&
+            bb_consumer_transaction_is_settled(consumer) && bb_consumer_group_is_done(consumer) &&
             (consumer->transaction || bb_consumer_commit_in_group(consumer)))
             return FALSE;
     }
@@ -421,6 +423,7 @@ static void finish(bb_consumer *consumer)
     BB_FAULT("drain.begin");
     if (consumer->transaction)
         bb_consumer_transaction_end(consumer, drain_ms);
+    bb_consumer_let_go(consumer, /* list= */ NULL, drain_ms);
     bb_consumer_settle(consumer, drain_ms);
     BB_FAULT("drain.settled");
     if (!consumer->transaction)
@@ -512,6 +515,7 @@ void bb_consumer_free(bb_consumer *consumer)
         return;
     bb_consumer_join(consumer);
     bb_consumer_reap(consumer);
+    bb_consumer_ahead_free(consumer->ahead); /* its messages are the client's */
     while ((batch = bb_batch_queue_pop(&consumer->pool)))
         bb_batch_free(batch);
     g_ptr_array_unref(consumer->workers);

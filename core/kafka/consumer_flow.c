@@ -176,8 +176,25 @@ static void count_taken(bb_consumer *consumer, guint64 taken)
     bb_metric_record(consumer->metrics.in_flight, consumer->in_flight_records);
 }
 
+/* Of at-most-once: a record waits for the commit behind it. */
+static void hold(bb_consumer *consumer, rd_kafka_message_t *message)
+{
+    if (message->err)
+        bb_consumer_take_error(consumer, message);
+    else if (bb_partitions_get(consumer->partitions, message->partition) &&
+             !is_past_end(consumer, message)) {
+        bb_consumer_ahead_hold(consumer, message);
+        return;
+    }
+    rd_kafka_message_destroy(message);
+}
+
 void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
 {
+    if (consumer->ahead) {
+        hold(consumer, message);
+        return;
+    }
     if (!take(consumer, message))
         return;
     count_taken(consumer, 1);
@@ -195,11 +212,53 @@ static void note_time(bb_consumer *consumer, const rd_kafka_message_t *message)
         state->read_ms = MAX(rd_kafka_message_timestamp(message, &kind), 0);
 }
 
+/* Hands a round over to the lanes. */
+static void hand_round(bb_consumer *consumer, rd_kafka_message_t **messages, guint count)
+{
+    guint64 taken = 0;
+    consumer->reading = count;
+    for (guint i = 0; i < count; i++) {
+        if (i + 1 < count)
+            __builtin_prefetch(messages[i + 1]); /* made by another thread */
+        taken += take(consumer, messages[i]) ? 1 : 0;
+    }
+    if (taken)
+        count_taken(consumer, taken);
+    if (G_UNLIKELY(consumer->skipped))
+        bb_metric_record(consumer->metrics.skipped, (double)consumer->skipped);
+    consumer->skipped = 0;
+    for (guint lane = 0; lane < consumer->workers->len; lane++)
+        hand_over(consumer, lane);
+}
+
+/* What is held goes on when its commit is confirmed. */
+static void hand_confirmed(bb_consumer *consumer, gint64 timeout_ms)
+{
+    g_autoptr(GPtrArray) confirmed = bb_consumer_ahead_take(consumer, timeout_ms);
+    if (!confirmed)
+        return;
+    BB_FAULT("consume.ahead");
+    hand_round(consumer, (rd_kafka_message_t **)confirmed->pdata, confirmed->len);
+}
+
+void bb_consumer_let_go(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list,
+                        gint64 timeout_ms)
+{
+    if (!consumer->ahead)
+        return;
+    if (bb_consumer_ahead_is_sent(consumer))
+        hand_confirmed(consumer, timeout_ms);
+    bb_consumer_ahead_let_go(consumer, list);
+}
+
 gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
 {
+    if (bb_consumer_ahead_holds(consumer)) {
+        hand_confirmed(consumer, timeout_ms);
+        return TRUE;
+    }
     guint room = consumer->type->settings->in_flight_records;
     room = room > consumer->in_flight_records ? room - consumer->in_flight_records : 1;
-    guint64 taken = 0;
     ssize_t count = rd_kafka_consume_batch_queue(consumer->queue, timeout_ms, consumer->read, 1);
     if (count < 1)
         return FALSE;
@@ -210,19 +269,14 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms)
         count += MAX(more, 0);
     }
     note_time(consumer, consumer->read[count - 1]);
-    consumer->reading = (guint)count;
-    for (ssize_t i = 0; i < count; i++) {
-        if (i + 1 < count)
-            __builtin_prefetch(consumer->read[i + 1]); /* made by another thread */
-        taken += take(consumer, consumer->read[i]) ? 1 : 0;
+    if (G_LIKELY(!consumer->ahead)) {
+        hand_round(consumer, consumer->read, (guint)count);
+        return TRUE;
     }
-    if (taken)
-        count_taken(consumer, taken);
-    if (G_UNLIKELY(consumer->skipped))
-        bb_metric_record(consumer->metrics.skipped, (double)consumer->skipped);
-    consumer->skipped = 0;
-    for (guint lane = 0; lane < consumer->workers->len; lane++)
-        hand_over(consumer, lane);
+    for (ssize_t i = 0; i < count; i++)
+        hold(consumer, consumer->read[i]);
+    if (bb_consumer_ahead_holds(consumer))
+        hand_confirmed(consumer, timeout_ms);
     return TRUE;
 }
 
@@ -248,7 +302,7 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
         guint8 outcome = spoiled ? 0 : item->outcome;
         if (i + 1 < batch->count)
             __builtin_prefetch(batch->items[i + 1].message); /* to be given back next */
-        if (outcome)
+        if (outcome || consumer->ahead)                      /* lost is final, too */
             (void)bb_partitions_finish(consumer->partitions, item->origin.partition, item->epoch,
                                        item->origin.offset); /* FALSE: it came too late */
         sums->handled += outcome == BUSBAR_PASS;
@@ -269,7 +323,7 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
 }
 
 /* Records that came back without an outcome count as never read: whoever gets their partition
- * reads them again. */
+ * reads them again; unless they are committed, which loses them. */
 static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
 {
     bb_run_counts *counts = &consumer->counts;
@@ -281,7 +335,12 @@ static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
     counts->consumed -= sums->consumed - final;
     counts->in_flight -= sums->consumed;
     bb_monitor_unlock(&consumer->monitor);
-    bb_metric_record(consumer->metrics.released, (double)(sums->consumed - final));
+    bb_metric_record(consumer->ahead ? consumer->metrics.lost : consumer->metrics.released,
+                     (double)(sums->consumed - final));
+    if (consumer->ahead && sums->consumed > final)
+        bb_log_warning("%s: %" G_GUINT64_FORMAT " records are lost: their offsets are committed "
+                       "and they were not handled (delivery: at_most_once)",
+                       consumer->type->full_name, sums->consumed - final);
     bb_metric_record(consumer->metrics.handled, (double)sums->handled);
     bb_metric_record(consumer->metrics.dropped, (double)sums->dropped);
     bb_metric_record(consumer->metrics.dead_lettered, (double)sums->dead_lettered);

@@ -71,6 +71,9 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     consumer->metrics.released =
         make(consumer, BUSBAR_COUNTER, "busbar_records_released_total", NULL,
              "Records that were given up without a verdict and will be read again");
+    consumer->metrics.lost =
+        make(consumer, BUSBAR_COUNTER, "busbar_records_lost_total", NULL,
+             "Records that were given up without a verdict after their offset was committed");
     consumer->metrics.skipped =
         make(consumer, BUSBAR_COUNTER, "busbar_records_skipped_total", NULL,
              "Records read again that were finished before the start, and not handled again");

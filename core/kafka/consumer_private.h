@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "kafka/consumer.h"
+#include "kafka/consumer_ahead.h"
 #include "kafka/consumer_transaction.h"
 #include "kafka/partitions.h"
 #include "pipeline/monitor.h"
@@ -21,6 +22,7 @@ struct bb_consumer {
     rd_kafka_queue_t *queue; /* all records come from here */
     bb_partitions *partitions;
     bb_consumer_transaction *transaction; /* of exactly-once; else NULL */
+    bb_consumer_ahead *ahead;             /* of at-most-once; else NULL */
     bb_outbox *outbox;                    /* its own, or the one that the runner shares */
     GPtrArray *workers;                   /* bb_worker *, one per lane */
     pthread_t thread;
@@ -68,7 +70,7 @@ struct bb_consumer {
 
     GPtrArray *gauges; /* bb_metric *: frontier and lag of each partition that was ever assigned */
     struct {
-        bb_metric *consumed, *released, *skipped, *held, *handled, *dropped, *dead_lettered;
+        bb_metric *consumed, *released, *lost, *skipped, *held, *handled, *dropped, *dead_lettered;
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
         bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
         bb_metric *commits[2];      /* ok, failed */
@@ -117,6 +119,10 @@ gboolean bb_consumer_read(bb_consumer *consumer, int timeout_ms);
 void bb_consumer_collect(bb_consumer *consumer, gint64 timeout_ms);
 /* Back-pressure, with hysteresis: TRUE when nothing is to be read. */
 gboolean bb_consumer_is_full(bb_consumer *consumer);
+/* Of at-most-once, before partitions of `list` (NULL: all) are given back: what is committed in
+ * time is handed over, the rest is let go of. */
+void bb_consumer_let_go(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list,
+                        gint64 timeout_ms);
 /* One message, taken over: a record goes to its lane, an error is noted. */
 void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message);
 /* An error that came in place of a record. */

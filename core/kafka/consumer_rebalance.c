@@ -119,8 +119,8 @@ static gboolean settle(bb_consumer *consumer, const rd_kafka_topic_partition_lis
     bb_consumer_set_draining(consumer, FALSE);
     if (is_settled(consumer, list))
         return TRUE;
-    bb_log_warning("%s: %u records were not finished in time; they will be read again",
-                   consumer->type->full_name, consumer->in_flight_records);
+    bb_log_warning("%s: %u records were not finished in time%s", consumer->type->full_name,
+                   consumer->in_flight_records, consumer->ahead ? "" : "; they will be read again");
     bb_consumer_forget(consumer);
     return FALSE;
 }
@@ -162,6 +162,10 @@ static void seek(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list)
 
 static void rewind_rest(bb_consumer *consumer)
 {
+    if (consumer->ahead) { /* all of it is committed */
+        bb_partitions_renew(consumer->partitions);
+        return;
+    }
     rd_kafka_topic_partition_list_t *found = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     bb_partitions_each(consumer->partitions, rewind_partition, found);
@@ -184,6 +188,7 @@ static gboolean wind_up(bb_consumer *consumer, const rd_kafka_topic_partition_li
         bb_consumer_transaction_end(consumer, consumer->context->settings->drain_ms);
         return TRUE;
     }
+    bb_consumer_let_go(consumer, list, consumer->context->settings->drain_ms);
     gboolean settled = settle(consumer, list, consumer->context->settings->drain_ms);
     BB_FAULT("revoke.settled");
     /* its failure is said there; the others read it again */
@@ -212,7 +217,7 @@ static void give_back(bb_consumer *consumer, const rd_kafka_topic_partition_list
     gboolean settled = TRUE, incremental = is_incremental(consumer);
     gboolean lost = rd_kafka_assignment_lost(consumer->client) != 0;
     BB_FAULT("revoke.begin");
-    if (lost) /* somebody else has them already */
+    if (lost && !consumer->ahead) /* somebody else has them already */
         discard(consumer);
     else if (!consumer->closing)
         settled = wind_up(consumer, incremental ? list : NULL);
@@ -234,7 +239,10 @@ static void fail_over(bb_consumer *consumer, rd_kafka_resp_err_t code)
 {
     bb_log_warning("%s: group %s: %s", consumer->type->full_name, consumer->type->group,
                    rd_kafka_err2str(code));
-    discard(consumer);
+    if (consumer->ahead)
+        (void)wind_up(consumer, /* list= */ NULL); /* what is committed is nobody else's */
+    else
+        discard(consumer);
     bb_partitions_revoke_all(consumer->partitions);
     (void)rd_kafka_assign(consumer->client, NULL); /* with every protocol: nothing is assigned */
     consumer->has_assignment = FALSE;

@@ -201,18 +201,34 @@ gboolean bb_partitions_finish(bb_partitions *partitions, gint32 partition, gint6
     return TRUE;
 }
 
+/* What was finished before the start, from `from` on, and has not been read again yet. */
+static void add_resumed(const bb_partition *state, gint64 from, GArray *runs)
+{
+    for (guint i = state->next_resumed; state->resumed && i < state->resumed->len; i++) {
+        bb_run run = g_array_index(state->resumed, bb_run, i);
+        run.first = MAX(run.first, from);
+        if (run.first <= run.last)
+            g_array_append_val(runs, run);
+    }
+}
+
 /* What is finished beyond `offset`, also of what has not been read again yet. */
 static GArray *collect_runs(const bb_partition *state)
 {
     GArray *runs = g_array_new(FALSE, FALSE, sizeof(bb_run));
     bb_offsets_runs(state->offsets, runs);
-    for (guint i = state->next_resumed; state->resumed && i < state->resumed->len; i++) {
-        bb_run run = g_array_index(state->resumed, bb_run, i);
-        run.first = MAX(run.first, state->position);
-        if (run.first <= run.last)
-            g_array_append_val(runs, run);
-    }
+    add_resumed(state, state->position, runs);
     return runs;
+}
+
+char *bb_partitions_resumed_map(const bb_partitions *partitions, gint32 partition, gint64 offset)
+{
+    const bb_partition *state = bb_partitions_get(partitions, partition);
+    g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(bb_run));
+    gint64 end = 0;
+    if (state)
+        add_resumed(state, offset, runs);
+    return runs->len ? bb_ackmap_encode(offset, runs, partitions->map_bytes, &end) : NULL;
 }
 
 /* The map of what is finished beyond `offset`; notes whether it fits, with some room once it did
@@ -302,6 +318,20 @@ void bb_partitions_restart(bb_partitions *partitions)
             continue;
         bb_partitions_assign(partitions, (gint32)i);
         at(partitions, i)->base = base;
+    }
+}
+
+void bb_partitions_renew(bb_partitions *partitions)
+{
+    for (guint i = 0; i < partitions->states->len; i++) {
+        bb_partition *state = at(partitions, i);
+        gint64 committed = state->committed;
+        if (!state->assigned)
+            continue;
+        begin_epoch(partitions, state);
+        state->first_epoch = bb_offsets_epoch(state->offsets);
+        state->older = 0;
+        state->committed = committed;
     }
 }
 

@@ -52,6 +52,9 @@ guint bb_partitions_assigned(const bb_partitions *partitions);
  * those records are not handled again. Right after bb_partitions_assign. */
 void bb_partitions_resume(bb_partitions *partitions, gint32 partition, gint64 offset,
                           const char *metadata, gsize size);
+/* As metadata for a commit of `offset`: what was finished before the start, beyond `offset`, and
+ * has not been read again. NULL: nothing is. g_free */
+char *bb_partitions_resumed_map(const bb_partitions *partitions, gint32 partition, gint64 offset);
 /* Bytes of metadata that a commit may have; 0: none is sent. */
 void bb_partitions_set_map_bytes(bb_partitions *partitions, gsize max_bytes);
 
@@ -77,6 +80,9 @@ gboolean bb_partitions_complete(const bb_partitions *partitions);
 void bb_partitions_committed(bb_partitions *partitions);
 /* A new epoch of every assigned partition, to be read again: nothing that was read counts. */
 void bb_partitions_restart(bb_partitions *partitions);
+
+/* A new epoch of every assigned partition, which is read on: what was read before is given up. */
+void bb_partitions_renew(bb_partitions *partitions);
 
 /* Calls `each` for every assigned partition. */
 void bb_partitions_each(const bb_partitions *partitions,

@@ -240,7 +240,8 @@ class RunnerUnderTest
 {
   public:
     RunnerUnderTest(const std::string &bootstrap, std::vector<const bb_event_type *> types,
-                    bool once, gint64 timeout_ms = 20000, gint64 drain_ms = 10000)
+                    bool once, gint64 timeout_ms = 20000, gint64 drain_ms = 10000,
+                    bb_metrics *metrics = nullptr)
         : settings_(bootstrap)
     {
         const_cast<bb_settings *>(settings_.get())->drain_ms = drain_ms;
@@ -254,7 +255,7 @@ class RunnerUnderTest
         options.once = once;
         options.connect_timeout_ms = timeout_ms;
         GError *error = nullptr;
-        runner = bb_runner_new(settings_.get(), list, &options, nullptr, &error);
+        runner = bb_runner_new(settings_.get(), list, &options, metrics, &error);
         EXPECT_TRUE(runner) << take(&error);
         g_ptr_array_unref(list);
         EXPECT_TRUE(runner && bb_runner_start(runner, &error)) << take(&error);

@@ -200,4 +200,39 @@ TEST_F(PartitionMaps, WithoutRoomForMapsOnlyOffsetsAreCommitted)
     EXPECT_FALSE(bb_partitions_get(table, 0)->crowded);
 }
 
+TEST_F(PartitionMaps, WhatIsCommittedAheadKeepsWhatWasFinishedBeforeTheStart)
+{
+    start();
+    read(0, 30);
+    finish(0, 4);
+    finish(10, 12);
+    finish(20, 25);
+    ASSERT_TRUE(commit());
+    EXPECT_EQ(5, offset);
+    start(offset, map);
+    g_autofree char *ahead = bb_partitions_resumed_map(table, 0, 15); // before they are taken
+    ASSERT_TRUE(ahead);
+    start(15, ahead);
+    EXPECT_EQ((std::vector<gint64>{15, 16, 17, 18, 19, 26, 27}), again(15, 27));
+    g_autofree char *none = bb_partitions_resumed_map(table, 0, 28);
+    EXPECT_FALSE(none);
+}
+
+TEST_F(PartitionMaps, ARenewedPartitionIsReadOnAndForgetsWhatWasOpen)
+{
+    start();
+    read(0, 9);
+    gint64 before = epoch;
+    bb_partitions_get(table, 0)->committed = 10;
+    bb_partitions_renew(table);
+    EXPECT_TRUE(bb_partitions_complete(table));
+    EXPECT_EQ(10, bb_partitions_get(table, 0)->committed);
+    EXPECT_FALSE(bb_partitions_finish(table, 0, before, 3));
+    read(10, 12);
+    EXPECT_GT(epoch, before);
+    EXPECT_FALSE(bb_partitions_complete(table));
+    finish(10, 12);
+    EXPECT_TRUE(bb_partitions_complete(table));
+}
+
 } // namespace
