@@ -1,0 +1,266 @@
+/* Taking partitions over: fences and the repetition of what was left open.
+ *
+ * ClickHouse has no transactions, so this is a matter of order. A taker writes its epoch, then
+ * reads; whoever stores writes what it is about to insert, then reads the epochs. So either the
+ * taker sees the batch and repeats it under its token, or the other one sees the new epoch and
+ * inserts nothing. A batch below the epoch of a taker that has settled, and that it did not see, is
+ * of the second kind and void. */
+#include "places.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+bool ch_places_init(ch_places *places, ch_journal *journal, const ch_table *table,
+                    const ch_settings *settings, const busbar_binding *binding)
+{
+    places->journal = journal;
+    places->table = table;
+    places->takeover_ms = settings->takeover_ms;
+    places->process = strndup(binding->process.data, binding->process.size);
+    return places->process != NULL;
+}
+
+void ch_places_clear(ch_places *places)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        ch_entry_clear(&places->list[i].entry);
+        handler_buffer_clear(&places->list[i].rows.data);
+        free(places->list[i].rows.list);
+    }
+    free(places->list);
+    free(places->process);
+    *places = (ch_places){.count = 0};
+}
+
+ch_place *ch_places_get(ch_places *places, int32_t partition)
+{
+    if (places->last < places->count && places->list[places->last].partition == partition)
+        return &places->list[places->last];
+    for (size_t i = 0; i < places->count; i++) {
+        if (places->list[i].partition == partition) {
+            places->last = i;
+            return &places->list[i];
+        }
+    }
+    ch_place *list = realloc(places->list, (places->count + 1) * sizeof(*list));
+    if (!list)
+        return NULL;
+    places->list = list;
+    places->last = places->count++;
+    list[places->last] = (ch_place){
+        .partition = partition, .assignment = -1, .finished_from = -1, .finished_below = -1};
+    return &list[places->last];
+}
+
+/* All that writers of a partition say, and what follows from it. */
+typedef struct view {
+    ch_entry *entries;
+    size_t count;
+    const ch_entry *top;     /* NULL: nobody has had it */
+    const ch_entry *settled; /* the highest that has settled; NULL: none */
+    bool mine;               /* this process has it with this assignment */
+    bool former;             /* it has had it with this assignment, and lost it */
+    bool stale;              /* it has it with a later assignment */
+} view;
+
+static void look(const ch_place *place, const ch_places *places, view *seen)
+{
+    size_t size = strlen(places->process);
+    for (size_t i = 0; i < seen->count; i++) {
+        const ch_entry *entry = &seen->entries[i];
+        if (!seen->top || ch_entry_compare(seen->top, entry->epoch, entry->owner) < 0)
+            seen->top = entry;
+        if (entry->settled &&
+            (!seen->settled || ch_entry_compare(seen->settled, entry->epoch, entry->owner) < 0))
+            seen->settled = entry;
+        if (strncmp(entry->owner, places->process, size) != 0 || entry->owner[size] != '/')
+            continue;
+        int64_t assignment = strtoll(entry->owner + size + 1, NULL, 10);
+        seen->former = seen->former || assignment == place->assignment;
+        seen->stale = seen->stale || assignment > place->assignment;
+    }
+    seen->mine = seen->top && strcmp(seen->top->owner, place->entry.owner) == 0;
+}
+
+static bool read_view(ch_places *places, const ch_place *place, view *ret_view, ch_fault *fault)
+{
+    *ret_view = (view){.entries = NULL};
+    if (!ch_journal_read(places->journal, place->partition, &ret_view->entries, &ret_view->count,
+                         fault))
+        return false;
+    look(place, places, ret_view);
+    return true;
+}
+
+static void write_entry(ch_places *places, ch_place *place)
+{
+    place->entry.version++;
+    ch_journal_add(places->journal, place->partition, &place->entry, /* payload= */ NULL);
+}
+
+/* Whether the server may have forgotten the token of a batch: then repeating it may double it. */
+static bool beyond_window(const ch_places *places, const ch_entry *entry)
+{
+    const ch_table *table = places->table;
+    if (table->replicated)
+        return table->window_seconds > 0 && entry->age_seconds >= table->window_seconds;
+    return places->block - entry->block >= table->window;
+}
+
+/* Inserts a batch that was recorded and not confirmed. What holds a row that the server refuses
+ * was never inserted; its records come again. */
+static bool repeat(ch_places *places, ch_place *place, const ch_entry *entry, ch_fault *fault)
+{
+    ch_insert insert;
+    handler_buffer sql = {.data = NULL}, body = {.data = NULL};
+    bool good =
+        ch_journal_payload(places->journal, place->partition, entry, &insert, &sql, &body, fault);
+    if (good) {
+        places->uncertain += beyond_window(places, entry) ? 1 : 0;
+        good = ch_client_insert(places->journal->client, &insert, fault);
+        bool refused = !good && fault->kind == CH_FAULT_DATA;
+        place->careful = place->careful || refused;
+        if (good && !handler_ranges_add_all(&place->entry.stored, &entry->pending)) {
+            ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+            good = false;
+        }
+        good = good || refused;
+    }
+    handler_buffer_clear(&sql);
+    handler_buffer_clear(&body);
+    return good;
+}
+
+static bool covers(const handler_ranges *stored, const handler_ranges *pending)
+{
+    for (size_t i = 0, at = 0; i < pending->count; i++) {
+        while (at < stored->count && stored->list[at].last < pending->list[i].last)
+            at++;
+        if (at == stored->count || stored->list[at].first > pending->list[i].first)
+            return false;
+    }
+    return true;
+}
+
+/* Left open, not void, and not repeated by another meanwhile. */
+static bool is_open(const ch_place *place, const view *seen, const ch_entry *entry)
+{
+    return entry->pending.count &&
+           !(seen->settled && ch_entry_compare(seen->settled, entry->epoch, entry->owner) > 0) &&
+           !covers(&place->entry.stored, &entry->pending);
+}
+
+/* What all have stored, and then what was left open. */
+static bool settle(ch_places *places, ch_place *place, const view *seen, ch_fault *fault)
+{
+    bool good = ch_journal_newest_block(places->journal, &places->block, fault);
+    for (size_t i = 0; good && i < seen->count; i++) {
+        good = handler_ranges_add_all(&place->entry.stored, &seen->entries[i].stored);
+        if (!good)
+            ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+    }
+    for (size_t i = 0; good && i < seen->count; i++) {
+        if (is_open(place, seen, &seen->entries[i]))
+            good = repeat(places, place, &seen->entries[i], fault);
+    }
+    if (!good)
+        return false;
+    place->entry.settled = true;
+    place->entry.block = places->block;
+    write_entry(places, place);
+    return ch_journal_write(places->journal, fault);
+}
+
+/* Says that the partition is ours, and sees whether that holds. */
+static bool claim(ch_places *places, ch_place *place, uint64_t epoch, ch_fault *fault)
+{
+    view seen;
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
+        ch_fault_set(fault, CH_FAULT_PASSING, "the system has no random numbers");
+        return false;
+    }
+    ch_entry *entry = &place->entry;
+    handler_ranges_reset(&entry->stored);
+    (void)snprintf(entry->writer, sizeof(entry->writer), "%016" PRIx64, random);
+    entry->epoch = epoch;
+    entry->version = 0;
+    entry->settled = false;
+    write_entry(places, place);
+    if (!ch_journal_write(places->journal, fault) || !read_view(places, place, &seen, fault))
+        return false;
+    bool good = seen.top && ch_entry_compare(seen.top, epoch, entry->owner) == 0;
+    if (!good)
+        ch_fault_set(fault, CH_FAULT_PASSING,
+                     "partition %d is being taken by another worker at the same time",
+                     place->partition);
+    good = good && settle(places, place, &seen, fault);
+    ch_entries_free(seen.entries, seen.count);
+    return good;
+}
+
+bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int64_t now_ms,
+                    bool *ret_stale, ch_fault *fault)
+{
+    view seen;
+    if (assignment != place->assignment) {
+        place->wait_ms = 0;
+        place->told = false;
+        place->careful = false;
+    }
+    place->assignment = assignment;
+    place->taken = false;
+    ch_rows_reset(&place->rows);
+    (void)snprintf(place->entry.owner, sizeof(place->entry.owner), "%.100s/%" PRId64,
+                   places->process, assignment);
+    if (!read_view(places, place, &seen, fault))
+        return false;
+    uint64_t epoch = (seen.top ? seen.top->epoch : 0) + (seen.mine ? 0 : 1);
+    bool stale = seen.stale && !seen.mine;
+    if (seen.former && !seen.mine && !place->wait_ms)
+        place->wait_ms = now_ms + places->takeover_ms;
+    ch_entries_free(seen.entries, seen.count);
+    *ret_stale = stale;
+    if (stale || now_ms < place->wait_ms)
+        return true;
+    if (!claim(places, place, epoch, fault))
+        return false;
+    place->taken = true;
+    place->wait_ms = 0;
+    return true;
+}
+
+bool ch_rows_begin(ch_rows *rows, uint32_t index, int64_t offset)
+{
+    if (rows->count == rows->capacity) {
+        size_t capacity = rows->capacity ? rows->capacity * 2 : 256;
+        ch_row *list = realloc(rows->list, capacity * sizeof(*list));
+        if (!list)
+            return false;
+        rows->list = list;
+        rows->capacity = capacity;
+    }
+    rows->list[rows->count++] = (ch_row){rows->data.size, index, offset};
+    return true;
+}
+
+void ch_rows_drop(ch_rows *rows)
+{
+    rows->data.size = rows->list[--rows->count].at;
+}
+
+size_t ch_rows_at(const ch_rows *rows, size_t number)
+{
+    return number < rows->count ? rows->list[number].at : rows->data.size;
+}
+
+void ch_rows_reset(ch_rows *rows)
+{
+    const size_t kept = 32u * 1024 * 1024; /* a batch of giants does not keep its memory */
+    if (rows->data.capacity > kept || rows->data.failed)
+        handler_buffer_clear(&rows->data);
+    rows->data.size = 0;
+    rows->count = 0;
+}

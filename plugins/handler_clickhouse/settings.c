@@ -1,0 +1,103 @@
+/* Reading the handler's configuration. */
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../handler_common/columns.h"
+#include "compress.h"
+
+static const char *text_of(const json_t *object, const char *name, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : otherwise;
+}
+
+static int64_t number_of(const json_t *object, const char *name, int64_t otherwise)
+{
+    const json_t *number = json_object_get(object, name);
+    return json_is_integer(number) ? json_integer_value(number) : otherwise;
+}
+
+static void read_general(ch_settings *settings)
+{
+    const json_t *tree = settings->tree;
+    settings->extra = json_object_get(tree, "settings");
+    settings->url = text_of(tree, "url", "");
+    settings->database = text_of(tree, "database", "ownlens_analytics");
+    settings->user = text_of(tree, "user", NULL);
+    settings->password = text_of(tree, "password", NULL);
+    settings->ca_file = text_of(tree, "ca_file", NULL);
+    settings->client_certificate = text_of(tree, "client_certificate", NULL);
+    settings->client_key = text_of(tree, "client_key", NULL);
+    settings->compression = text_of(tree, "compression", NULL);
+    settings->batches_table = text_of(tree, "batches_table", "busbar_batches");
+    settings->verify = !json_is_false(json_object_get(tree, "verify"));
+    settings->exactly_once = !json_is_false(json_object_get(tree, "exactly_once"));
+    settings->timeout_ms = number_of(tree, "timeout_ms", 60000);
+    settings->connect_timeout_ms = number_of(tree, "connect_timeout_ms", 5000);
+    settings->deduplication_window = number_of(tree, "deduplication_window", 10000);
+    settings->takeover_ms = number_of(tree, "takeover_ms", 10000);
+}
+
+/* The value of `name` that counts: of the event's own entry, the handler, the annotation. */
+static json_t *choose(const ch_settings *settings, const char *event, const char *name,
+                      const char *annotated)
+{
+    const json_t *events = json_object_get(settings->tree, "events");
+    json_t *value = json_object_get(json_object_get(events, event), name);
+    if (!value)
+        value = json_object_get(settings->tree, name);
+    return value ? value : json_object_get(settings->annotation, annotated);
+}
+
+/* The annotation is checked where a mistake would otherwise become SQL. */
+static const char *check_annotation(const json_t *annotation)
+{
+    static const char *const lists[] = {"order_by", NULL};
+    const json_t *settings = json_object_get(annotation, "settings");
+    if (settings && !json_is_object(settings))
+        return "\"settings\" of x-busbar-storage is not an object";
+    return handler_columns_check(annotation, lists);
+}
+
+static const char *read_table(ch_settings *settings, const char *event)
+{
+    const char *table = json_string_value(choose(settings, event, "table", "table"));
+    settings->table = handler_expand_name(table ? table : "{domain}_{event}", event);
+    settings->columns = choose(settings, event, "columns", "");
+    return settings->table ? NULL : "out of memory";
+}
+
+const char *ch_settings_read(ch_settings *settings, const char *config, size_t config_size,
+                             const char *event, size_t event_size, const char *contract,
+                             size_t contract_size)
+{
+    json_error_t error;
+    *settings = (ch_settings){.tree = json_loadb(config, config_size, 0, &error)};
+    if (!settings->tree)
+        return "its configuration is not JSON";
+    settings->contract = json_loadb(contract, contract_size, 0, &error);
+    settings->annotation =
+        json_object_get(json_object_get(settings->contract, "x-busbar-storage"), "clickhouse");
+    read_general(settings);
+    const char *problem = check_annotation(settings->annotation);
+    if (!problem && settings->compression && !ch_compress_knows(settings->compression))
+        problem = "`compression`: busbar was built without it; leave it out or say none";
+    if (!problem && settings->client_key && !settings->client_certificate)
+        problem = "`client_key` needs a `client_certificate`";
+    if (problem)
+        return problem;
+    char *name = strndup(event, event_size);
+    problem = name ? read_table(settings, name) : "out of memory";
+    free(name);
+    return problem;
+}
+
+void ch_settings_clear(ch_settings *settings)
+{
+    free(settings->table);
+    json_decref(settings->tree);
+    json_decref(settings->contract);
+    *settings = (ch_settings){.tree = NULL};
+}
