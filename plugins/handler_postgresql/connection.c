@@ -102,11 +102,21 @@ static bool is_open(const pg_connection *connection, pg_fault *fault)
     return connection->pq != NULL;
 }
 
+bool pg_send(pg_connection *connection, const char *sql, pg_fault *fault)
+{
+    return is_open(connection, fault) && sent(connection, PQsendQuery(connection->pq, sql), fault);
+}
+
+bool pg_take(pg_connection *connection, pg_fault *fault)
+{
+    PGresult *result = is_open(connection, fault) ? take_results(connection, fault) : NULL;
+    PQclear(result);
+    return result != NULL;
+}
+
 PGresult *pg_query(pg_connection *connection, const char *sql, pg_fault *fault)
 {
-    if (!is_open(connection, fault) || !sent(connection, PQsendQuery(connection->pq, sql), fault))
-        return NULL;
-    return take_results(connection, fault);
+    return pg_send(connection, sql, fault) ? take_results(connection, fault) : NULL;
 }
 
 PGresult *pg_query_with(pg_connection *connection, const char *sql, int count,

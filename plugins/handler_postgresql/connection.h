@@ -28,6 +28,10 @@ PGresult *pg_query_with(pg_connection *connection, const char *sql, int count,
 /* As pg_query, where only success counts. */
 bool pg_run(pg_connection *connection, const char *sql, pg_fault *fault);
 
+/* Sends statements; pg_take has what comes of them, and nothing else is to be sent before. */
+bool pg_send(pg_connection *connection, const char *sql, pg_fault *fault);
+bool pg_take(pg_connection *connection, pg_fault *fault);
+
 /* Statements that end in COPY ... FROM STDIN, then its data. */
 bool pg_copy(pg_connection *connection, const char *sql, const pg_buffer *head, const char *data,
              size_t size, pg_fault *fault);

@@ -278,7 +278,7 @@ static void give_up(handling *at, size_t accepted_before)
 {
     pg_instance *self = at->self;
     char reason[600];
-    pg_transaction_give_up(&self->transaction, at->fault.kind != PG_FAULT_PASSING);
+    pg_transaction_give_up(&self->transaction, at->fault.kind == PG_FAULT_LASTING);
     pg_places_forget(&self->places);
     at->call->host->record_metric(at->call, self->metric_rollbacks, 1);
     (void)snprintf(reason, sizeof(reason), "PostgreSQL: %s%s%s", at->fault.text,
@@ -309,7 +309,8 @@ static bool process(handling *at)
         if (!add_row(at))
             return false;
     }
-    return pg_transaction_insert(&self->transaction, &self->rows, refused_by_server, at,
+    return pg_transaction_settle(&self->transaction, &at->fault) &&
+           pg_transaction_insert(&self->transaction, &self->rows, refused_by_server, at,
                                  &at->fault) &&
            accept(at);
 }
@@ -330,6 +331,8 @@ static bool commit(pg_instance *self, busbar_call *call, pg_fault *fault)
 {
     pg_transaction *transaction = &self->transaction;
     size_t rows = transaction->accepted;
+    if (!pg_transaction_settle(transaction, fault))
+        return false;
     if (self->settings.exactly_once &&
         !pg_places_store(&self->places, call->host->now_ms(), &transaction->connection, fault))
         return false;
@@ -352,7 +355,7 @@ int32_t pg_flush(void *instance, busbar_call *call)
         }
         if (commit(self, call, &fault))
             return BUSBAR_PASS;
-        pg_transaction_give_up(&self->transaction, fault.kind != PG_FAULT_PASSING);
+        pg_transaction_give_up(&self->transaction, fault.kind == PG_FAULT_LASTING);
         pg_places_forget(&self->places);
         call->host->record_metric(call, self->metric_rollbacks, 1);
     }

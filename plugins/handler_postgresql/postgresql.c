@@ -1,8 +1,11 @@
 /* The `postgresql` handler: events as rows of a table, each once.
  *
- * `handle` puts the rows of a batch into the transaction that is open, so that rows which the
- * server refuses are found there and answered one by one; `flush` adds the offsets of the rows to
- * the same transaction and commits. What was stored before is recognised by its offset. */
+ * `handle` puts the rows of a batch into the transaction that is open. It does not wait for the
+ * last word about them, so that the lane prepares the next batch while the server works. Where the
+ * server refuses a row, the flush fails, and the host hands everything again; then, and some
+ * flushes more, each batch waits, and rows that are refused are answered one by one. `flush` adds
+ * the offsets of the rows to the same transaction and commits. What was stored before is recognised
+ * by its offset. */
 #include "config_schema.h"
 #include "handle.h"
 

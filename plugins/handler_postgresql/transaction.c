@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* After a row that only the server has found out: where one is, more are. */
+#define CAREFUL_FLUSHES 10
+
 static bool read_table(pg_transaction *transaction, pg_fault *fault)
 {
     const pg_settings *settings = transaction->settings;
@@ -45,9 +48,9 @@ static bool begin(pg_transaction *transaction, pg_fault *fault)
     return transaction->open;
 }
 
-/* The rows of [from, end) as one COPY and one INSERT, or nothing of them. */
-static bool try_rows(pg_transaction *transaction, const pg_rows *rows, size_t from, size_t end,
-                     pg_fault *fault)
+/* The rows of [from, end) to the server: all that is left to do is the INSERT. */
+static bool copy_rows(pg_transaction *transaction, const pg_rows *rows, size_t from, size_t end,
+                      pg_fault *fault)
 {
     static char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* no flags, no extension */
     const pg_buffer first = {.data = head, .size = 19};
@@ -55,8 +58,38 @@ static bool try_rows(pg_transaction *transaction, const pg_rows *rows, size_t fr
     pg_connection *connection = &transaction->connection;
     size_t at = pg_rows_at(rows, from);
     return pg_copy(connection, mapping->begin_sql, &first, rows->data.data + at,
-                   pg_rows_at(rows, end) - at, fault) &&
-           pg_run(connection, mapping->insert_sql, fault);
+                   pg_rows_at(rows, end) - at, fault);
+}
+
+/* The rows of [from, end) as one COPY and one INSERT, or nothing of them. */
+static bool try_rows(pg_transaction *transaction, const pg_rows *rows, size_t from, size_t end,
+                     pg_fault *fault)
+{
+    return copy_rows(transaction, rows, from, end, fault) &&
+           pg_run(&transaction->connection, transaction->mapping.insert_sql, fault);
+}
+
+/* The same without waiting for the last word, which nearly always is a good one. */
+static bool send_rows(pg_transaction *transaction, const pg_rows *rows, pg_fault *fault)
+{
+    if (!copy_rows(transaction, rows, 0, rows->count, fault) ||
+        !pg_send(&transaction->connection, transaction->mapping.insert_sql, fault))
+        return false;
+    transaction->pending = true;
+    transaction->accepted += rows->count;
+    return true;
+}
+
+bool pg_transaction_settle(pg_transaction *transaction, pg_fault *fault)
+{
+    if (!transaction->pending)
+        return true;
+    transaction->pending = false;
+    if (pg_take(&transaction->connection, fault))
+        return true;
+    if (fault->kind == PG_FAULT_DATA)
+        transaction->careful = CAREFUL_FLUSHES;
+    return false;
 }
 
 typedef struct inserting {
@@ -66,6 +99,12 @@ typedef struct inserting {
     void *user;
     pg_fault *fault;
 } inserting;
+
+static bool back_to_savepoint(pg_transaction *transaction, pg_fault *fault)
+{
+    transaction->careful = CAREFUL_FLUSHES;
+    return pg_run(&transaction->connection, "ROLLBACK TO SAVEPOINT busbar", fault);
+}
 
 /* Where the rows of [from, end) are to be cut after a fault: the row that the server has named is
  * alone then; else the middle. */
@@ -92,7 +131,7 @@ static bool insert_range(inserting *at, size_t from, size_t end)
         if (at->fault->kind != PG_FAULT_DATA)
             return false;
         pg_fault fault = *at->fault;
-        if (!pg_run(&transaction->connection, "ROLLBACK TO SAVEPOINT busbar", at->fault))
+        if (!back_to_savepoint(transaction, at->fault))
             return false;
         if (end - from == 1) {
             at->refused(at->user, &at->rows->list[from], &fault);
@@ -111,13 +150,23 @@ bool pg_transaction_insert(pg_transaction *transaction, const pg_rows *rows, pg_
                            void *user, pg_fault *fault)
 {
     inserting at = {transaction, rows, refused, user, fault};
-    return rows->count == 0 || (begin(transaction, fault) && insert_range(&at, 0, rows->count));
+    if (rows->count == 0)
+        return true;
+    if (!begin(transaction, fault))
+        return false;
+    if (transaction->careful)
+        return insert_range(&at, 0, rows->count);
+    if (send_rows(transaction, rows, fault))
+        return true;
+    return fault->kind == PG_FAULT_DATA && back_to_savepoint(transaction, fault) &&
+           insert_range(&at, 0, rows->count);
 }
 
 bool pg_transaction_commit(pg_transaction *transaction, pg_fault *fault)
 {
     if (!pg_run(&transaction->connection, "COMMIT", fault))
         return false;
+    transaction->careful -= transaction->careful > 0;
     transaction->open = false;
     transaction->accepted = 0;
     return true;
@@ -126,6 +175,9 @@ bool pg_transaction_commit(pg_transaction *transaction, pg_fault *fault)
 void pg_transaction_give_up(pg_transaction *transaction, bool anew)
 {
     pg_fault ignored; /* without a transaction the connection is as good as new */
+    if (transaction->pending && !anew && pg_connection_alive(&transaction->connection))
+        (void)pg_take(&transaction->connection, &ignored); /* it is rolled back whatever it was */
+    transaction->pending = false;
     if (transaction->open && !anew && pg_connection_alive(&transaction->connection))
         anew = !pg_run(&transaction->connection, "ROLLBACK", &ignored);
     transaction->open = false;
@@ -139,5 +191,6 @@ void pg_transaction_close(pg_transaction *transaction)
     pg_connection_close(&transaction->connection);
     pg_mapping_clear(&transaction->mapping);
     transaction->open = false;
+    transaction->pending = false;
     transaction->accepted = 0;
 }

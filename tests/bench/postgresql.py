@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The benchmark of the postgresql handler: from a topic to committed rows, beside COPY by psql of the same rows as CSV into the same
-table. Both sides into the table as `busbar storage apply` makes it, with its key, partitions and indexes, emptied in between.
+"""The benchmark of the postgresql handler: from a topic to committed rows, with busbar's default settings, beside COPY by psql of the
+same rows as CSV, and beside a Python pipeline (postgresql_peer.py: pandas, SQLAlchemy, psycopg). All into the table as `busbar storage
+apply` makes it, with its key, partitions and indexes, emptied in between.
 
   python3 tests/bench/postgresql.py --events 200000 --rounds 3 [--bootstrap HOST:PORT] [--build FOLDER]
 
-Starts a real Kafka (unless --bootstrap names one) and a PostgreSQL cluster in temporary folders, and ends them. The time of a run of
-busbar that finds nothing to read is taken off: it is the group's, not the rows'."""
+Starts a real Kafka (unless --bootstrap names one) and a PostgreSQL cluster in temporary folders, and ends them. The time of busbar is
+that from the assignment of its partitions to its last commit, that of the peer from its first message on. The peer's packages are
+installed from PyPI in ~/.cache/busbar; without them it is left out, which is said."""
 import argparse
 import contextlib
 import json
@@ -27,14 +29,14 @@ CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}" }}
 domains:
   customer:
     plugin: ownlens_customer
-    events: {{ user_event: {{ topic: {topic}, consume: {{ concurrency: {lanes}, group: {group}, batch_records: {batch},
-                               in_flight_records: {window} }}, handlers: [pg] }} }}
+    events: {{ user_event: {{ topic: {topic}, consume: {{ group: {group}{more} }}, handlers: [pg] }} }}
 handlers:
   pg:
     plugin: postgresql
     connection: {{ host: 127.0.0.1, port: {port}, user: admin, dbname: postgres, password: "${{file:{folder}/password}}" }}
 """
-WANTED = 0.7
+WANTED, WANTED_OF_PEER = 0.7, 5
+PEER = os.path.join(os.path.expanduser("~"), ".cache", "busbar", "postgresql-peer.venv")
 
 
 def say(text):
@@ -50,10 +52,14 @@ class Bench:
     def config(self, group):
         path = os.path.join(self.folder, group + ".yaml")
         with open(path, "w") as out:
-            out.write(CONFIG.format(bootstrap=self.bootstrap, topic=self.topic, group=group, lanes=self.options.lanes,
-                                    batch=self.options.batch, window=self.options.batch * self.options.lanes * 4,
+            out.write(CONFIG.format(bootstrap=self.bootstrap, topic=self.topic, group=group, more=self.more(),
                                     port=self.server.port, folder=self.server.folder))
         return path
+
+    def more(self):
+        """What the command line asks for; nothing is the defaults."""
+        wanted = {"concurrency": self.options.lanes, "batch_records": self.options.batch, "in_flight_records": self.options.window}
+        return "".join(f", {name}: {value}" for name, value in wanted.items() if value)
 
     def call(self, *arguments, **more):
         result = subprocess.run([self.busbar, *arguments], capture_output=True, env=kit.environment(), **more)
@@ -74,53 +80,102 @@ class Bench:
         self.call("publish", EVENT, "-", "--config", config, input=b"\n".join(lines) + b"\n")
 
     def timed_run(self, config):
-        begin = time.monotonic()
-        self.call("run", "--once", "--only", EVENT, "--config", config)
-        return time.monotonic() - begin
+        """Seconds from the assignment of the partitions, by the log, to the last commit, by the server's clock on the same machine."""
+        process = subprocess.Popen([self.busbar, "run", "--once", "--only", EVENT, "--config", config], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, env=kit.environment(), text=True)
+        begin, log = None, []
+        for line in process.stderr:
+            log.append(line)
+            if " assigned: " in line and begin is None:
+                begin = time.time()
+        if process.wait() != 0 or begin is None:
+            raise SystemExit("busbar run: " + "".join(log)[-2000:])
+        return float(self.server.value("SELECT extract(epoch FROM timestamp) FROM pg_last_committed_xact()")) - begin
+
+    def peer(self, number):
+        """Events per second of the Python pipeline, over fewer events; None where it is not there."""
+        rows = min(self.options.events, self.options.peer_events)
+        if number >= self.options.peer_rounds or not peer_is_there():
+            return None
+        self.server.sql(f"TRUNCATE {TABLE}")
+        found = subprocess.run([os.path.join(PEER, "bin", "python"), os.path.join(HERE, "postgresql_peer.py"), self.bootstrap, self.topic,
+                                TABLE, str(rows), "500"], env={**kit.without_preload(), **{
+                                    name: value for name, value in self.server.environment().items() if name.startswith("PG")}},
+                               capture_output=True, text=True, timeout=1200)
+        if found.returncode != 0 or int(self.server.value(f"SELECT count(*) FROM {TABLE}")) < rows:
+            raise SystemExit(f"the peer: {found.stderr[-2000:]}")
+        return rows / float(found.stdout)
 
     def round(self, number):
         config = self.config(f"{self.topic}-{number}")
         self.server.sql(f"TRUNCATE {TABLE}")
-        full = self.timed_run(config)
+        took = self.timed_run(config)
         rows = int(self.server.value(f"SELECT count(*) FROM {TABLE}"))
         if rows != self.options.events:
             raise SystemExit(f"{rows} rows instead of {self.options.events}")
-        idle = self.timed_run(config)
         path = os.path.join(self.folder, "rows.csv")
         self.server.sql(f"\\copy (SELECT * FROM {TABLE}) to '{path}' csv", timeout=1200)
         self.server.sql(f"TRUNCATE {TABLE}")
         begin = time.monotonic()
         self.server.sql(f"\\copy {TABLE} from '{path}' csv", timeout=1200)
         copy = time.monotonic() - begin
-        say(f"  round {number}: busbar {full:.2f} s of which {idle:.2f} s without rows, psql {copy:.2f} s")
-        return {"busbar": rows / (full - idle), "psql": rows / copy}
+        peer = self.peer(number)
+        say(f"  round {number}: busbar {took:.2f} s, psql {copy:.2f} s" + (f", peer {peer:,.0f} events per s" if peer else ""))
+        return {"busbar": rows / took, "psql": rows / copy, "peer": peer}
+
+
+def peer_is_there():
+    """Installed once; False, and said, where PyPI is out of reach."""
+    python = os.path.join(PEER, "bin", "python")
+    modules = ("pandas", "sqlalchemy", "psycopg[binary]", "confluent-kafka")
+    try_import = [python, "-c", "import pandas, sqlalchemy, psycopg, confluent_kafka"]
+    if os.path.exists(python) and subprocess.run(try_import, capture_output=True).returncode == 0:
+        return True
+    made = subprocess.run([sys.executable, "-m", "venv", PEER], capture_output=True).returncode == 0
+    if made and subprocess.run([os.path.join(PEER, "bin", "pip"), "install", "-q", *modules], capture_output=True).returncode == 0:
+        return True
+    say("  the peer's packages cannot be installed: it is left out")
+    return False
 
 
 def measure(options, bootstrap, folder):
-    with postgres.Postgres("shared_buffers = '512MB'") as server:
+    with postgres.Postgres("shared_buffers = '512MB'\ntrack_commit_timestamp = on") as server:
         bench = Bench(options, bootstrap, server, folder)
         bench.prepare()
         rounds = [bench.round(number) for number in range(options.rounds)]
-    return {side: statistics.median(one[side] for one in rounds) for side in ("busbar", "psql")}
+    return rounds
+
+
+def median(rounds, side):
+    values = [one[side] for one in rounds if one[side]]
+    return statistics.median(values) if values else None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--lanes", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=2500, help="largest batch (default 2500)")
+    parser.add_argument("--lanes", type=int, help="consume.concurrency (default: busbar's)")
+    parser.add_argument("--batch", type=int, help="consume.batch_records (default: busbar's)")
+    parser.add_argument("--window", type=int, help="consume.in_flight_records (default: busbar's)")
+    parser.add_argument("--peer-events", type=int, default=20000, help="events for the peer (default 20000)")
+    parser.add_argument("--peer-rounds", type=int, default=1, help="rounds of the peer (default 1)")
     parser.add_argument("--bootstrap", help="a Kafka that is there (default: one of its own)")
     parser.add_argument("--build", default=os.path.join(kit.ROOT, "build-bench"), help="a release build (default build-bench)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="busbar-bench-") as folder, contextlib.ExitStack() as stack:
         bootstrap = options.bootstrap or stack.enter_context(kit.Kafka()).bootstrap
-        found = measure(options, bootstrap, folder)
-    share = found["busbar"] / found["psql"]
-    print(f"topic to committed rows: {found['busbar']:,.0f} events per s; psql COPY of the same rows: {found['psql']:,.0f} rows per s; "
-          f"{100 * share:.0f} % (wanted: at least {100 * WANTED:.0f} %); {options.events:,} events, {options.lanes} lanes, medians of "
-          f"{options.rounds}")
-    return 0 if share >= WANTED else 1
+        rounds = measure(options, bootstrap, folder)
+    share = statistics.median(one["busbar"] / one["psql"] for one in rounds)
+    busbar, peer = median(rounds, "busbar"), median(rounds, "peer")
+    wanted = {name: value for name, value in vars(options).items() if name in ("lanes", "batch", "window") and value}
+    print(f"topic to committed rows: {busbar:,.0f} events per s; psql COPY of the same rows: {median(rounds, 'psql'):,.0f} rows per s; "
+          f"{100 * share:.0f} % (wanted: at least {100 * WANTED:.0f} %); {options.events:,} events, settings: {wanted or 'the defaults'}, "
+          f"medians of {options.rounds}")
+    if peer:
+        print(f"pandas, SQLAlchemy and psycopg: {peer:,.0f} events per s; busbar is {busbar / peer:.1f} times as fast (wanted: at least "
+              f"{WANTED_OF_PEER})")
+    return 0 if share >= WANTED and (not peer or busbar / peer >= WANTED_OF_PEER) else 1
 
 
 if __name__ == "__main__":
