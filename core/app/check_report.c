@@ -7,25 +7,11 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/promise.h"
 #include "kafka/membership.h"
 #include "kafka/topics.h"
 
 enum { COLUMNS = 6 };
-
-/* By bb_guarantee. */
-static const struct {
-    const char *name;
-    const char *meaning;
-} guarantees[] = {
-    {"at least once", "no event is lost; after a crash some are handled again"},
-    {"exactly once", "what is emitted and the offsets are one transaction"},
-    {"at most once", "no event is handled again after a crash; those in hand then are lost"},
-};
-
-static const char *guarantee_name(const bb_event_type *type)
-{
-    return guarantees[type->settings->delivery].name;
-}
 
 static const char *order_name(const bb_event_type *type)
 {
@@ -44,7 +30,7 @@ static char *handler_names(const bb_event_type *type)
     return g_string_free(names->len ? names : g_string_append_c(names, '-'), FALSE);
 }
 
-/* What exactly-once rests on that cannot be checked from here. */
+/* What dead letters rest on, which go the way of all that is emitted. */
 static void add_transaction_notes(const bb_settings *settings, const bb_event_type *type,
                                   GPtrArray *notes)
 {
@@ -53,26 +39,11 @@ static void add_transaction_notes(const bb_settings *settings, const bb_event_ty
     if (g_strcmp0(settings->bootstrap, "embedded") == 0)
         g_ptr_array_add(notes, g_strdup("the embedded broker has no transactions: there, exactly "
                                         "once is only at least once"));
-    if (type->ops.handle)
-        g_ptr_array_add(notes, g_strdup("exactly once holds for what the domain's `handle` emits; "
-                                        "what else it does may happen again"));
-    g_ptr_array_add(notes, g_strdup("exactly once: whoever reads what is emitted needs "
-                                    "isolation.level read_committed"));
 }
 
 GPtrArray *bb_check_notes(const bb_settings *settings, const bb_event_type *type)
 {
     GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < type->handlers->len; i++) {
-        const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
-        gboolean once_more = type->settings->delivery == BB_AT_LEAST_ONCE ||
-                             (type->settings->delivery == BB_EXACTLY_ONCE &&
-                              !(handler->capabilities & BUSBAR_EMITS_ONLY));
-        if (once_more && !(handler->capabilities & (BUSBAR_IDEMPOTENT | BUSBAR_STORES_OFFSETS)))
-            g_ptr_array_add(notes, g_strdup_printf("after a crash `%s` may get events again that "
-                                                   "it has already",
-                                                   handler->name));
-    }
     add_transaction_notes(settings, type, notes);
     if (type->handlers->len == 0 && !type->ops.handle)
         g_ptr_array_add(notes, g_strdup("nothing handles it: `run` only checks its events"));
@@ -181,32 +152,59 @@ static void print_unused(const bb_session *session)
     }
 }
 
-/* Event types with this guarantee: all, or their names. */
-static char *name_types(const bb_session *session, bb_guarantee guarantee, guint *ret_count)
+/* One line for each part: what it promises, why, and on what condition. */
+static char *describe(const GArray *promises)
 {
-    GString *names = g_string_new(NULL);
-    guint all = bb_registry_count(session->registry), count = 0;
-    for (guint i = 0; i < all; i++) {
-        const bb_event_type *type = bb_registry_at(session->registry, i);
-        if (type->settings->delivery == guarantee)
-            g_string_append_printf(names, "%s%s", count++ ? ", " : "", type->full_name);
+    GString *text = g_string_new(NULL);
+    gsize width = 0;
+    for (guint i = 0; i < promises->len; i++)
+        width = MAX(width, strlen(g_array_index(promises, bb_promise, i).name));
+    for (guint i = 0; i < promises->len; i++) {
+        const bb_promise *promise = &g_array_index(promises, bb_promise, i);
+        g_string_append_printf(text, "    %-*s  %-16s  %s%s%s\n", (int)width, promise->name,
+                               bb_promise_name(promise->level), promise->reason,
+                               promise->condition ? ", if " : "",
+                               promise->condition ? promise->condition : "");
     }
-    if (count == all && all > 1)
-        g_string_printf(names, "all %u event types", all);
-    *ret_count = count;
-    return g_string_free(names, FALSE);
+    return g_string_free(text, FALSE);
 }
 
+static char *headline(const GArray *promises)
+{
+    const bb_promise *weakest = bb_promises_weakest(promises);
+    const char *name = bb_promise_name(weakest ? weakest->level : BB_PROMISE_NONE);
+    if (promises->len < 2 || weakest->level == BB_PROMISE_EXACTLY_ONCE)
+        return g_strdup(name);
+    return g_strdup_printf("%s; the weakest part is `%s`", name, weakest->name);
+}
+
+/* Event types with the same handlers and the same promises share their lines. */
 static void print_guarantees(const bb_session *session)
 {
-    (void)printf("\n");
-    for (guint i = 0; i < G_N_ELEMENTS(guarantees); i++) {
-        guint count = 0;
-        g_autofree char *names = name_types(session, (bb_guarantee)i, &count);
-        if (count)
-            (void)printf("Guarantee: %s for %s: %s.\n", guarantees[i].name, names,
-                         guarantees[i].meaning);
+    guint count = bb_registry_count(session->registry);
+    g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < count; i++) {
+        const bb_event_type *type = bb_registry_at(session->registry, i);
+        g_autoptr(GArray) promises = bb_promises_of(session->settings, type);
+        g_autofree char *parts = describe(promises);
+        g_autofree char *head = headline(promises);
+        g_autofree char *text = g_strdup_printf("%s\n%s", head, parts);
+        guint at = 0;
+        if (!g_ptr_array_find_with_equal_func(texts, text, g_str_equal, &at)) {
+            g_ptr_array_add(texts, g_steal_pointer(&text));
+            g_ptr_array_add(names, g_strdup(type->full_name));
+            continue;
+        }
+        char *longer = g_strconcat(names->pdata[at], ", ", type->full_name, NULL);
+        g_free(names->pdata[at]);
+        names->pdata[at] = longer;
     }
+    (void)printf("\nGuarantee from the topic to each handler\n");
+    for (guint i = 0; i < texts->len; i++)
+        (void)printf("  %s: %s",
+                     texts->len == 1 && count > 1 ? "all event types" : (char *)names->pdata[i],
+                     (char *)texts->pdata[i]);
 }
 
 void bb_check_print(const bb_session *session)
@@ -235,24 +233,40 @@ static const char *assignment_of(const bb_settings *settings, const bb_event_typ
     return bb_membership_name(bb_membership_choose(settings, type, rd_kafka_version(), problems));
 }
 
+static json_t *promises_json(const GArray *promises)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < promises->len; i++) {
+        const bb_promise *promise = &g_array_index(promises, bb_promise, i);
+        json_array_append_new(list, json_pack("{s:s, s:s?, s:s, s:s, s:s?}", "handler",
+                                              promise->name, "plugin", promise->plugin, "guarantee",
+                                              bb_promise_name(promise->level), "why",
+                                              promise->reason, "if", promise->condition));
+    }
+    return list;
+}
+
 static json_t *type_json(const bb_settings *settings, const bb_event_type *type)
 {
     json_t *handlers = json_array(), *lowered = json_array();
     g_autoptr(GPtrArray) notes = bb_check_notes(settings, type);
+    g_autoptr(GArray) promises = bb_promises_of(settings, type);
+    const bb_promise *weakest = bb_promises_weakest(promises);
     for (guint i = 0; i < type->handlers->len; i++) {
         const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
         json_array_append_new(handlers, json_string(handler->name));
     }
     for (guint i = 0; i < notes->len; i++)
         json_array_append_new(lowered, json_string(g_ptr_array_index(notes, i)));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:o}", "event",
-                     type->full_name, "plugin", type->plugin, "plugin_version",
-                     type->plugin_version ? type->plugin_version : "", "topic", type->topic,
-                     "group", type->group, "assignment", assignment_of(settings, type),
-                     "dead_letter_topic", type->dead_letter_topic ? type->dead_letter_topic : "",
-                     "key", type->key_template, "order", order_name(type), "concurrency",
-                     (int)type->settings->concurrency, "handlers", handlers, "guarantee",
-                     guarantee_name(type), "notes", lowered);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:s?, s:o, s:o}", "event",
+        type->full_name, "plugin", type->plugin, "plugin_version",
+        type->plugin_version ? type->plugin_version : "", "topic", type->topic, "group",
+        type->group, "assignment", assignment_of(settings, type), "dead_letter_topic",
+        type->dead_letter_topic ? type->dead_letter_topic : "", "key", type->key_template, "order",
+        order_name(type), "concurrency", (int)type->settings->concurrency, "handlers", handlers,
+        "guarantee", bb_promise_name(weakest ? weakest->level : BB_PROMISE_NONE), "weakest",
+        weakest ? weakest->name : NULL, "guarantees", promises_json(promises), "notes", lowered);
 }
 
 static void print_document(json_t *document)

@@ -1,28 +1,28 @@
 #!/usr/bin/env python3
 """The peer of the postgresql bench: events of a topic to committed rows as a Python pipeline does it, with a consumer that takes one
-message at a time, a dictionary for each, and a pandas frame for each batch that SQLAlchemy (psycopg) inserts and commits. The offsets
-are committed to Kafka after the rows. Nothing is validated, and a row is not known again. Prints the seconds from the first message to
+message at a time, a pydantic model for each (that of pydantic_peer.py, for busbar checks each event too), and a pandas frame for each
+batch that SQLAlchemy (psycopg) inserts and commits. The offsets are committed to Kafka after the rows; a row is not known again. Prints the seconds from the first message to
 the last commit.
 
-  postgresql_peer.py BOOTSTRAP TOPIC TABLE ROWS BATCH     (the database by PGHOST, PGPORT, PGUSER, PGPASSWORD)"""
-import json
+  postgresql_peer.py BOOTSTRAP TOPIC TABLE ROWS BATCH GROUP     (the database by PGHOST, PGPORT, PGUSER, PGPASSWORD)"""
 import sys
 import time
 
 import pandas
 import sqlalchemy
 from confluent_kafka import Consumer
-from sqlalchemy.dialects.postgresql import JSONB
+from pydantic_peer import UserEvent
+from sqlalchemy.dialects.postgresql import UUID
 
 
 def main():
-    bootstrap, topic, table, rows, size = sys.argv[1:4] + [int(text) for text in sys.argv[4:6]]
+    bootstrap, topic, table, rows, size, group = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5]), sys.argv[6]
     engine = sqlalchemy.create_engine("postgresql+psycopg://")
     with engine.connect() as connection:
         columns = sqlalchemy.inspect(connection).get_columns(table)
     names = [column["name"] for column in columns]
-    types = {column["name"]: JSONB for column in columns if isinstance(column["type"], JSONB)}
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": topic + "-peer", "auto.offset.reset": "earliest",
+    types = {column["name"]: UUID(as_uuid=False) if isinstance(column["type"], UUID) else column["type"] for column in columns}
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest",
                          "enable.auto.commit": False})
     consumer.subscribe([topic])
     stored, batch, begin = 0, [], None
@@ -31,7 +31,7 @@ def main():
         if message is None or message.error():
             continue
         begin = begin or time.monotonic()
-        event = json.loads(message.value())
+        event = UserEvent.model_validate_json(message.value()).model_dump(mode="json")
         batch.append({name: event.get(name) for name in names})
         if len(batch) < size and stored + len(batch) < rows:
             continue

@@ -48,6 +48,20 @@ class Check(unittest.TestCase):
         by_name = {e["event"]: e for e in events}
         self.assertEqual(by_name["data_quality.quality_metric"]["key"], "{table_name}_{metric_date}")
 
+    def test_the_guarantee_of_each_handler_and_why(self):
+        config = self.write("domains:\n  orders: { events: { paid: { schema: paid.json, topic: paid, handlers: [archive, out] } } }\n"
+                            "handlers: { archive: { plugin: jsonl, path: x.jsonl }, out: { plugin: stdout } }\n")
+        with open(os.path.join(self.folder, "paid.json"), "w") as file:
+            file.write('{"type": "object"}')
+        result = kit.busbar("check", "--json", "--config", config)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        event = json.loads(result.stdout)["events"][0]
+        self.assertEqual((event["guarantee"], event["weakest"]), ("at least once", "archive"))
+        self.assertEqual([(one["handler"], one["plugin"], one["guarantee"]) for one in event["guarantees"]],
+                         [("archive", "handler_jsonl", "at least once"), ("out", "handler_stdout", "at least once")])
+        self.assertIn("keeps no offsets", event["guarantees"][0]["why"])
+        self.assertIn(b"orders.paid: at least once; the weakest part is `archive`", kit.busbar("check", "--config", config).stdout)
+
     def test_found_in_the_config_folder_of_the_working_directory(self):
         self.write("domains: { audit: { plugin: ownlens_audit } }\n", "config/busbar.yaml")
         result = kit.busbar("check", cwd=self.folder)

@@ -510,6 +510,59 @@ class Faults(Case):
                            int(taken[0][0]))
 
 
+class Fanout(Case):
+    def test_each_handler_keeps_its_own_progress(self):
+        """One of two handlers cannot store; the other goes on from where it is after a kill, and neither stores a row twice."""
+        plain = self.plain_table()
+        self.sql("CREATE TABLE other AS SELECT * FROM plain")
+        text = f"{plain}\n  second:\n    plugin: postgresql\n    connection: {{ host: 127.0.0.1, port: {server.port}, user: admin, " \
+               f"dbname: {self.database}, password: \"${{file:{server.folder}/password}}\" }}\n    " + plain.replace("plain", "other")
+        self.configure(consume="flush_interval: 50ms, commit_interval: 100ms, retry: { initial: 20ms, max: 200ms }", handler=text,
+                       domains="  customer: { plugin: ownlens_customer, events: { user_event: { handlers: [pg, second] } } }")
+        lines = unique(kit.generated(EVENT, 3000))
+        self.send(TOPIC, lines[:500], user_key)
+        process = self.start()
+        kit.wait_for(lambda: self.value("SELECT count(*) FROM other") == "500", timeout=60)
+        session = server.session(self.database)
+        self.addCleanup(lambda: (session.kill(), session.wait(), session.stdin.close(), session.stdout.close()))
+        session.stdin.write("BEGIN;\nUPDATE busbar_offsets SET changed = now() WHERE handler = 'second' AND writer = 0;\n\\echo held\n")
+        session.stdin.flush()
+        kit.wait_for(lambda: session.stdout.readline().strip() == "held", timeout=10)
+        self.send(TOPIC, lines[500:1500], user_key)
+        kit.wait_for(lambda: self.value("SELECT count(*) FROM plain") == "1500", timeout=60)
+        self.kill(process)
+        self.assertEqual(self.value("SELECT count(*) FROM other"), "500")
+        session.stdin.write("ROLLBACK;\n\\echo gone\n")
+        session.stdin.flush()
+        self.assertEqual(session.stdout.readline().strip(), "gone")
+        self.send(TOPIC, lines[1500:], user_key)
+        summary = self.run_once()
+        self.assertGreaterEqual(summary["handled"], 2500, "the slowest decides what is read again")
+        self.assertIn("had been stored before", self.log)
+        for table in ("plain", "other"):
+            self.assert_each_once(lines, table)
+
+    def test_a_flush_that_fails_is_repeated_for_its_handler_alone(self):
+        plain = self.plain_table()
+        self.sql(f"CREATE TABLE other AS SELECT * FROM plain; ALTER TABLE other ADD CHECK (event_id <> "
+                 f"'{uuid.UUID(int=(1 << 96) + 7, version=4)}')")
+        text = f"{plain}\n  second:\n    plugin: postgresql\n    connection: {{ host: 127.0.0.1, port: {server.port}, user: admin, " \
+               f"dbname: {self.database}, password: \"${{file:{server.folder}/password}}\" }}\n    " + plain.replace("plain", "other") + \
+               f"\n  archive: {{ plugin: jsonl, path: {self.folder}/archive.jsonl }}"
+        self.configure(consume="flush_interval: 50ms, batch_records: 100, retry: { initial: 20ms, max: 200ms }", handler=text,
+                       domains="  customer: { plugin: ownlens_customer, events: { user_event: { handlers: [pg, archive, second] } } }")
+        lines = unique(kit.generated(EVENT, 1000))
+        self.send(TOPIC, lines)
+        summary = self.run_once()
+        self.assertEqual((summary["handled"], summary["dead_lettered"]), (999, 1))
+        self.assertEqual([letter["value"] for letter in self.letters()], [lines[7]])
+        self.assertNotIn("had been stored before", self.log)
+        self.assert_each_once(lines, "plain")
+        self.assert_each_once(lines[:7] + lines[8:], "other")
+        with open(os.path.join(self.folder, "archive.jsonl"), "rb") as file:
+            self.assertEqual(len(file.readlines()), 1000, "a handler that has not failed saw an event twice")
+
+
 class Tables(Case):
     def test_upsert_keeps_the_last(self):
         self.storage("apply", "editorial.article")

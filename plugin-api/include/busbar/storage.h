@@ -4,7 +4,10 @@
  * The handler stores, in the same transaction as the data, which offsets it has stored, and reads
  * them back before the first record of an assignment. The host tells it which assignment a record
  * belongs to, so that workers that have lost a partition can be fenced off, and up to where
- * everything is finished for good, so that what is stored stays small. */
+ * everything is finished for good, so that what is stored stays small.
+ *
+ * A handler that can do without all this is told so by the key `exactly_once: false` of its
+ * configuration: `busbar check` believes its promise no more then. */
 #ifndef BUSBAR_STORAGE_H
 #define BUSBAR_STORAGE_H
 
