@@ -114,7 +114,7 @@ class AtMostOnce(unittest.TestCase):
     def test_check_says_what_it_means(self):
         result = kit.busbar("check", "--config", self.config)
         self.assertEqual(result.returncode, 0, result.stderr.decode())
-        self.assertIn(b"Guarantee: at most once for customer.user_event: no event is handled again after a crash", result.stdout)
+        self.assertIn(b"the process dies are lost, and none is handled again", result.stdout)
         self.assertNotIn(b"may get events again", result.stdout)
 
 
