@@ -41,10 +41,28 @@ static void add_transaction_notes(const bb_settings *settings, const bb_event_ty
                                         "once is only at least once"));
 }
 
+/* Where records wait that ask for another try, when not in their lane. */
+static void add_retry_notes(const bb_event_type *type, GPtrArray *notes)
+{
+    if (!type->tiers)
+        return;
+    g_autoptr(GString) text = g_string_new("retries wait in topics:");
+    for (guint i = 0; i < type->tiers->len; i++) {
+        const bb_event_type *tier = g_ptr_array_index(type->tiers, i);
+        g_string_append_printf(text, "%s %s (%.10gs, group %s)", i ? "," : "", tier->topic,
+                               (double)tier->tier_delay_ms / 1000, tier->group);
+    }
+    g_ptr_array_add(notes, g_string_free(g_steal_pointer(&text), FALSE));
+    if (type->settings->order != BB_ORDER_NONE)
+        g_ptr_array_add(notes, g_strdup("retry.mode: topics: a record that is tried again is "
+                                        "overtaken by later ones of its key"));
+}
+
 GPtrArray *bb_check_notes(const bb_settings *settings, const bb_event_type *type)
 {
     GPtrArray *notes = g_ptr_array_new_with_free_func(g_free);
     add_transaction_notes(settings, type, notes);
+    add_retry_notes(type, notes);
     if (type->handlers->len == 0 && !type->ops.handle)
         g_ptr_array_add(notes, g_strdup("nothing handles it: `run` only checks its events"));
     if (type->settings->delivery == BB_AT_MOST_ONCE)
@@ -246,6 +264,19 @@ static json_t *promises_json(const GArray *promises)
     return list;
 }
 
+/* null: they wait in their lane. */
+static json_t *tiers_json(const bb_event_type *type)
+{
+    json_t *list = type->tiers ? json_array() : json_null();
+    for (guint i = 0; type->tiers && i < type->tiers->len; i++) {
+        const bb_event_type *tier = g_ptr_array_index(type->tiers, i);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:I}", "topic", tier->topic, "group",
+                                        tier->group, "delay_ms", (json_int_t)tier->tier_delay_ms));
+    }
+    return list;
+}
+
 static json_t *type_json(const bb_settings *settings, const bb_event_type *type)
 {
     json_t *handlers = json_array(), *lowered = json_array();
@@ -259,14 +290,15 @@ static json_t *type_json(const bb_settings *settings, const bb_event_type *type)
     for (guint i = 0; i < notes->len; i++)
         json_array_append_new(lowered, json_string(g_ptr_array_index(notes, i)));
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:s?, s:o, s:o}", "event",
-        type->full_name, "plugin", type->plugin, "plugin_version",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:i, s:o, s:s, s:s?, s:o, s:o, s:o}",
+        "event", type->full_name, "plugin", type->plugin, "plugin_version",
         type->plugin_version ? type->plugin_version : "", "topic", type->topic, "group",
         type->group, "assignment", assignment_of(settings, type), "dead_letter_topic",
         type->dead_letter_topic ? type->dead_letter_topic : "", "key", type->key_template, "order",
         order_name(type), "concurrency", (int)type->settings->concurrency, "handlers", handlers,
         "guarantee", bb_promise_name(weakest ? weakest->level : BB_PROMISE_NONE), "weakest",
-        weakest ? weakest->name : NULL, "guarantees", promises_json(promises), "notes", lowered);
+        weakest ? weakest->name : NULL, "guarantees", promises_json(promises), "retry_topics",
+        tiers_json(type), "notes", lowered);
 }
 
 static void print_document(json_t *document)

@@ -68,6 +68,11 @@ static gboolean make_of_events(const bb_registry *registry, GError **error)
             (type->dead_letter_topic &&
              !bb_embedded_topic(type->dead_letter_topic, option_partitions, error)))
             return FALSE;
+        for (guint j = 0; type->tiers && j < type->tiers->len; j++) {
+            const bb_event_type *tier = g_ptr_array_index(type->tiers, j);
+            if (!bb_embedded_topic(tier->topic, option_partitions, error))
+                return FALSE;
+        }
     }
     return TRUE;
 }

@@ -24,14 +24,21 @@ static const GOptionEntry options[] = {
 
 enum { TOPICS_TIMEOUT_MS = 10000 };
 
-/* The topics of all event types, each once. */
+static void add_name(GPtrArray *names, char *topic)
+{
+    if (!g_ptr_array_find_with_equal_func(names, topic, g_str_equal, NULL))
+        g_ptr_array_add(names, topic);
+}
+
+/* The topics that all event types read, each once. */
 static GPtrArray *topic_names(const bb_session *session)
 {
     GPtrArray *names = g_ptr_array_new();
     for (guint i = 0; i < bb_registry_count(session->registry); i++) {
-        char *topic = bb_registry_at(session->registry, i)->topic;
-        if (!g_ptr_array_find_with_equal_func(names, topic, g_str_equal, NULL))
-            g_ptr_array_add(names, topic);
+        const bb_event_type *type = bb_registry_at(session->registry, i);
+        add_name(names, type->topic);
+        for (guint j = 0; type->tiers && j < type->tiers->len; j++)
+            add_name(names, ((bb_event_type *)g_ptr_array_index(type->tiers, j))->topic);
     }
     return names;
 }

@@ -258,6 +258,7 @@ static int work(bb_contain *contain, void *user)
     self.type = *type;
     self.group = g_strdup_printf("%s.replay-%s", type->group, self.asked->id);
     self.type.group = self.group;
+    self.type.tiers = NULL; /* what fails waits in its lane: the retry topics are those of `run` */
     exit_code = BB_EXIT_USAGE;
     if (choose_handlers(&self, type)) {
         self.type.handlers = self.handlers;

@@ -38,16 +38,18 @@ static const GOptionEntry options[] = {
 typedef struct need {
     const char *topic;
     const char *event;
-    gboolean dead_letter;
+    const char *use;   /* in JSON */
+    const char *shown; /* behind the event type's name */
 } need;
 
-static void add_need(GArray *needs, const char *topic, const char *event, gboolean dead_letter)
+static void add_need(GArray *needs, const char *topic, const char *event, const char *use,
+                     const char *shown)
 {
     for (guint i = 0; i < needs->len; i++) {
         if (strcmp(g_array_index(needs, need, i).topic, topic) == 0)
             return;
     }
-    need wanted = {topic, event, dead_letter};
+    need wanted = {topic, event, use, shown};
     g_array_append_val(needs, wanted);
 }
 
@@ -56,12 +58,19 @@ static GArray *collect_needs(const bb_registry *registry)
     GArray *needs = g_array_new(FALSE, FALSE, sizeof(need));
     for (guint i = 0; i < bb_registry_count(registry); i++) {
         const bb_event_type *type = bb_registry_at(registry, i);
-        add_need(needs, type->topic, type->full_name, FALSE);
+        add_need(needs, type->topic, type->full_name, "events", "");
+    }
+    for (guint i = 0; i < bb_registry_count(registry); i++) {
+        const bb_event_type *type = bb_registry_at(registry, i);
+        for (guint j = 0; type->tiers && j < type->tiers->len; j++)
+            add_need(needs, ((const bb_event_type *)g_ptr_array_index(type->tiers, j))->topic,
+                     type->full_name, "retry", " (retries)");
     }
     for (guint i = 0; i < bb_registry_count(registry); i++) {
         const bb_event_type *type = bb_registry_at(registry, i);
         if (type->dead_letter_topic)
-            add_need(needs, type->dead_letter_topic, type->full_name, TRUE);
+            add_need(needs, type->dead_letter_topic, type->full_name, "dead_letter",
+                     " (dead letters)");
     }
     return needs;
 }
@@ -88,8 +97,7 @@ static void print_json(const need *wanted, const char *verdict, const bb_topic_s
     bb_text_append_json(line, wanted->event, strlen(wanted->event));
     g_string_append_printf(line,
                            ",\"use\":\"%s\",\"state\":\"%s\",\"partitions\":%d,\"replication\":%d}",
-                           wanted->dead_letter ? "dead_letter" : "events", verdict,
-                           state->partitions, state->replicas);
+                           wanted->use, verdict, state->partitions, state->replicas);
     puts(line->str);
 }
 
@@ -104,7 +112,7 @@ static void print_line(const need *wanted, const char *verdict, const bb_topic_s
             ? g_strdup_printf("%d partitions, %d replicas", state->partitions, state->replicas)
             : g_strdup("");
     printf("%-8s %-40s %-28s %s%s\n", verdict, wanted->topic, numbers, wanted->event,
-           wanted->dead_letter ? " (dead letters)" : "");
+           wanted->shown);
 }
 
 static int plan(const GArray *needs, const GPtrArray *states)
@@ -249,8 +257,9 @@ const bb_command bb_command_topics = {
     .arguments = "plan|apply",
     .summary = "Show or make the topics that the enabled event types need",
     .description =
-        "plan lists the topic and the dead letter topic of every enabled event type, and whether "
-        "each is present, missing, or differs from --partitions and --replication. It changes "
+        "plan lists the topic, the retry topics and the dead letter topic of every enabled event "
+        "type, and whether each is present, missing, or differs from --partitions and "
+        "--replication. It changes "
         "nothing.\n\n"
         "apply makes what is missing. It never deletes a topic and never changes one.\n\n"
         "The exit code of plan is 0 when there is nothing to do and 1 when a topic is missing or "

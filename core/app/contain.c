@@ -251,10 +251,12 @@ void bb_contain_carry(bb_contain *contain)
     for (guint i = 0; i < contain->row_count; i++) {
         bb_run_counts *counts = &contain->rows[i].counts;
         bb_run_counts *before = &contain->rows[i].before;
-        before->consumed += counts->handled + counts->dropped + counts->dead_lettered;
+        before->consumed +=
+            counts->handled + counts->dropped + counts->dead_lettered + counts->deferred;
         before->handled += counts->handled;
         before->dropped += counts->dropped;
         before->dead_lettered += counts->dead_lettered;
+        before->deferred += counts->deferred;
         before->retries += counts->retries;
         memset(counts, 0, sizeof(*counts));
     }

@@ -37,21 +37,31 @@ static gboolean is_live(bb_run_admin *admin, GString *reason)
     return FALSE;
 }
 
+static gboolean works(const bb_run_admin *admin, const bb_event_type *type, GString *reason)
+{
+    g_auto(bb_run_status) status = {0};
+    if (!bb_runner_status(admin->runner, type, &status) || status.state == BB_RUN_WORKING)
+        return TRUE;
+    if (status.state == BB_RUN_STARTING)
+        g_string_append_printf(reason, "%s has no assignment yet", bb_event_type_mark_name(type));
+    else
+        g_string_append_printf(reason, "%s is %s", bb_event_type_mark_name(type),
+                               bb_run_state_name(status.state));
+    if (status.error)
+        g_string_append_printf(reason, ": %s", status.error);
+    return FALSE;
+}
+
 static gboolean is_ready(const bb_run_admin *admin, GString *reason)
 {
     for (guint i = 0; i < admin->types->len; i++) {
         const bb_event_type *type = g_ptr_array_index(admin->types, i);
-        g_auto(bb_run_status) status = {0};
-        if (!bb_runner_status(admin->runner, type, &status) || status.state == BB_RUN_WORKING)
-            continue;
-        if (status.state == BB_RUN_STARTING)
-            g_string_append_printf(reason, "%s has no assignment yet", type->full_name);
-        else
-            g_string_append_printf(reason, "%s is %s", type->full_name,
-                                   bb_run_state_name(status.state));
-        if (status.error)
-            g_string_append_printf(reason, ": %s", status.error);
-        return FALSE;
+        if (!works(admin, type, reason))
+            return FALSE;
+        for (guint j = 0; type->tiers && j < type->tiers->len; j++) {
+            if (!works(admin, g_ptr_array_index(type->tiers, j), reason))
+                return FALSE;
+        }
     }
     return TRUE;
 }
@@ -84,15 +94,37 @@ static json_t *describe_type(const bb_event_type *type, const bb_run_status *sta
     /* what a plugin said may hold any byte, and jansson takes UTF-8 only */
     g_autofree char *error = status->error ? g_utf8_make_valid(status->error, -1) : NULL;
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:o}", "event",
-        type->full_name, "topic", type->topic, "group", type->group, "state",
+        "{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:o}",
+        "event", type->full_name, "topic", type->topic, "group", type->group, "state",
         bb_run_state_name(status->state), "error", error, "consumed", (json_int_t)counts->consumed,
         "handled", (json_int_t)counts->handled, "dropped", (json_int_t)counts->dropped,
-        "dead_lettered", (json_int_t)counts->dead_lettered, "retries", (json_int_t)counts->retries,
-        "in_flight", (json_int_t)counts->in_flight, "lag", number(counts->lag), "lag_seconds",
+        "dead_lettered", (json_int_t)counts->dead_lettered, "deferred",
+        (json_int_t)counts->deferred, "retries", (json_int_t)counts->retries, "in_flight",
+        (json_int_t)counts->in_flight, "lag", number(counts->lag), "lag_seconds",
         status->lag_seconds < 0 ? json_null() : json_real(status->lag_seconds),
         "oldest_in_flight_seconds", status->oldest_seconds, "partitions",
         describe_partitions(status->partitions));
+}
+
+/* The retry topics, as event types of their own, with what waits there. */
+static json_t *describe_tiers(const bb_run_admin *admin, const bb_event_type *type)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < type->tiers->len; i++) {
+        const bb_event_type *tier = g_ptr_array_index(type->tiers, i);
+        g_auto(bb_run_status) status = {0};
+        if (!bb_runner_status(admin->runner, tier, &status))
+            continue;
+        json_t *one = describe_type(tier, &status);
+        json_object_del(one, "lag");
+        json_object_del(one, "lag_seconds");
+        json_object_set_new(one, "tier", json_integer(tier->tier));
+        json_object_set_new(one, "delay_ms", json_integer(tier->tier_delay_ms));
+        json_object_set_new(one, "waiting", number(status.counts.lag));
+        json_object_set_new(one, "next_due_ms", number(status.next_due_ms));
+        json_array_append_new(list, one);
+    }
+    return list;
 }
 
 static json_t *describe_types(const bb_run_admin *admin)
@@ -101,8 +133,12 @@ static json_t *describe_types(const bb_run_admin *admin)
     for (guint i = 0; i < admin->types->len; i++) {
         const bb_event_type *type = g_ptr_array_index(admin->types, i);
         g_auto(bb_run_status) status = {0};
-        if (bb_runner_status(admin->runner, type, &status))
-            json_array_append_new(list, describe_type(type, &status));
+        if (!bb_runner_status(admin->runner, type, &status))
+            continue;
+        json_t *one = describe_type(type, &status);
+        if (type->tiers)
+            json_object_set_new(one, "retry_topics", describe_tiers(admin, type));
+        json_array_append_new(list, one);
     }
     return list;
 }

@@ -35,6 +35,7 @@ static GArray *rows_of(const bb_contain *const *workers, guint count)
             row.counts.handled += from->before.handled;
             row.counts.dropped += from->before.dropped;
             row.counts.dead_lettered += from->before.dead_lettered;
+            row.counts.deferred += from->before.deferred;
             row.counts.retries += from->before.retries;
             g_array_append_val(rows, row);
         }

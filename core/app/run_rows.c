@@ -11,6 +11,7 @@ static void add(bb_run_counts *sum, const bb_run_counts *one)
     sum->handled += one->handled;
     sum->dropped += one->dropped;
     sum->dead_lettered += one->dead_lettered;
+    sum->deferred += one->deferred;
     sum->retries += one->retries;
     sum->in_flight += one->in_flight;
     sum->lag = sum->lag < 0 || one->lag < 0 ? -1 : sum->lag + one->lag;
@@ -26,8 +27,9 @@ bb_run_counts bb_run_rows_sum(const bb_run_row *rows, guint count)
 
 static gboolean balances(const bb_run_counts *counts)
 {
-    return counts->in_flight == 0 &&
-           counts->consumed == counts->handled + counts->dropped + counts->dead_lettered;
+    return counts->in_flight == 0 && counts->consumed == counts->handled + counts->dropped +
+                                                             counts->dead_lettered +
+                                                             counts->deferred;
 }
 
 gboolean bb_run_rows_balance(const bb_run_row *rows, guint count)
@@ -71,13 +73,13 @@ void bb_run_rows_table(const bb_run_row *rows, guint count, gboolean live, gbool
 
 static void append_counts_json(GString *out, const bb_run_counts *counts)
 {
-    g_string_append_printf(out,
-                           "\"consumed\":%" G_GUINT64_FORMAT ",\"handled\":%" G_GUINT64_FORMAT
-                           ",\"dropped\":%" G_GUINT64_FORMAT ",\"dead_lettered\":%" G_GUINT64_FORMAT
-                           ",\"retries\":%" G_GUINT64_FORMAT ",\"balances\":%s",
-                           counts->consumed, counts->handled, counts->dropped,
-                           counts->dead_lettered, counts->retries,
-                           balances(counts) ? "true" : "false");
+    g_string_append_printf(
+        out,
+        "\"consumed\":%" G_GUINT64_FORMAT ",\"handled\":%" G_GUINT64_FORMAT
+        ",\"dropped\":%" G_GUINT64_FORMAT ",\"dead_lettered\":%" G_GUINT64_FORMAT
+        ",\"deferred\":%" G_GUINT64_FORMAT ",\"retries\":%" G_GUINT64_FORMAT ",\"balances\":%s",
+        counts->consumed, counts->handled, counts->dropped, counts->dead_lettered, counts->deferred,
+        counts->retries, balances(counts) ? "true" : "false");
 }
 
 static void append_json(const bb_run_row *rows, guint count, double seconds, guint restarts,
@@ -108,11 +110,14 @@ void bb_run_rows_summary(const bb_run_row *rows, guint count, double seconds, gu
         return;
     }
     bb_run_rows_table(rows, count, FALSE, FALSE, out);
+    g_autofree char *deferred =
+        sum.deferred ? g_strdup_printf(" + %" G_GUINT64_FORMAT " in retry topics", sum.deferred)
+                     : g_strdup("");
     g_string_append_printf(
         out,
         "%" G_GUINT64_FORMAT " consumed = %" G_GUINT64_FORMAT " handled + %" G_GUINT64_FORMAT
-        " dropped + %" G_GUINT64_FORMAT " dead-lettered, in %.1f s. %s\n",
-        sum.consumed, sum.handled, sum.dropped, sum.dead_lettered, seconds,
+        " dropped + %" G_GUINT64_FORMAT " dead-lettered%s, in %.1f s. %s\n",
+        sum.consumed, sum.handled, sum.dropped, sum.dead_lettered, deferred, seconds,
         bb_run_rows_balance(rows, count) ? "It balances." : "It does NOT balance.");
     if (restarts)
         g_string_append_printf(out, "%u worker%s died and %s started again.\n", restarts,

@@ -11,7 +11,7 @@ typedef struct bb_run_row {
 } bb_run_row;
 
 bb_run_counts bb_run_rows_sum(const bb_run_row *rows, guint count);
-/* TRUE when consumed = handled + dropped + dead-lettered for every one. */
+/* TRUE when consumed = handled + dropped + dead-lettered + deferred for every one. */
 gboolean bb_run_rows_balance(const bb_run_row *rows, guint count);
 /* `live`: with lag and what is in flight. */
 void bb_run_rows_table(const bb_run_row *rows, guint count, gboolean live, gboolean color,

@@ -89,7 +89,7 @@ static bb_run_row *rows_of(const bb_run_view *view)
 
 static void update_rate(bb_run_view *view, const bb_run_counts *sum, gint64 now_ms)
 {
-    guint64 done = sum->handled + sum->dropped + sum->dead_lettered;
+    guint64 done = sum->handled + sum->dropped + sum->dead_lettered + sum->deferred;
     if (now_ms - view->rate_ms < RATE_MS)
         return;
     view->rate = (double)(done - view->rate_base) * 1000.0 / (double)(now_ms - view->rate_ms);

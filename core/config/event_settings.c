@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 bb_event_settings *bb_event_settings_new(const char *name)
 {
     bb_event_settings *event = g_new0(bb_event_settings, 1);
@@ -29,8 +31,19 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->retry_initial_ms = 100;
     event->retry_max_ms = 30000;
     event->on_fault = BB_ON_STOP;
+    event->retry_delays_ms = g_array_new(FALSE, FALSE, sizeof(gint64));
+    event->retry_names = g_ptr_array_new_with_free_func(g_free);
+    event->retry_create = TRUE;
     event->handlers = g_ptr_array_new_with_free_func(g_free);
     return event;
+}
+
+static GPtrArray *copy_names(const GPtrArray *from)
+{
+    GPtrArray *copy = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < from->len; i++)
+        g_ptr_array_add(copy, g_strdup(g_ptr_array_index(from, i)));
+    return copy;
 }
 
 bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const char *name)
@@ -50,9 +63,12 @@ bb_event_settings *bb_event_settings_copy(const bb_event_settings *from, const c
     copy->dedup_key = g_strdup(from->dedup_key);
     copy->on_out_of_range = g_strdup(from->on_out_of_range);
     copy->dead_letter_topic = g_strdup(from->dead_letter_topic);
-    copy->handlers = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < from->handlers->len; i++)
-        g_ptr_array_add(copy->handlers, g_strdup(g_ptr_array_index(from->handlers, i)));
+    copy->handlers = copy_names(from->handlers);
+    copy->retry_names = copy_names(from->retry_names);
+    copy->retry_delays_ms = g_array_new(FALSE, FALSE, sizeof(gint64));
+    if (from->retry_delays_ms->len)
+        g_array_append_vals(copy->retry_delays_ms, from->retry_delays_ms->data,
+                            from->retry_delays_ms->len);
     return copy;
 }
 
@@ -75,6 +91,8 @@ void bb_event_settings_free(gpointer settings)
     g_free(event->dedup_key);
     g_free(event->dead_letter_topic);
     g_ptr_array_unref(event->handlers);
+    g_ptr_array_unref(event->retry_names);
+    g_array_unref(event->retry_delays_ms);
     g_free(event);
 }
 
@@ -92,8 +110,57 @@ static void read_publish(bb_event_settings *event, const bb_node *publish)
     bb_read_text(publish, "producer", &event->producer);
 }
 
+static void read_names(const bb_node *list, GPtrArray *names)
+{
+    if (!list || list->kind != BB_NODE_LIST)
+        return;
+    g_ptr_array_set_size(names, 0);
+    for (guint i = 0; i < list->children->len; i++) {
+        const bb_node *item = g_ptr_array_index(list->children, i);
+        if (item->kind == BB_NODE_SCALAR)
+            g_ptr_array_add(names, g_strdup(item->text));
+    }
+}
+
+static void read_delays(bb_event_settings *event, const bb_node *list, GPtrArray *problems)
+{
+    if (!list || list->kind != BB_NODE_LIST)
+        return;
+    g_array_set_size(event->retry_delays_ms, 0);
+    for (guint i = 0; i < list->children->len; i++) {
+        const bb_node *item = g_ptr_array_index(list->children, i);
+        gint64 delay_ms = 0;
+        if (item->kind == BB_NODE_SCALAR && bb_text_parse_duration_ms(item->text, &delay_ms) &&
+            delay_ms > 0)
+            g_array_append_val(event->retry_delays_ms, delay_ms);
+        else
+            bb_problem_add(problems, &item->place, NULL,
+                           "`delays` has `%s`; expected a duration above 0 such as 10s, 1m or 10m",
+                           bb_node_shown(item));
+    }
+}
+
+/* Retry topics: what is asked for in this layer. Whether it fits together is looked at once all
+ * layers are there (core/plugin/retry_tiers.c). */
+static void read_retry_topics(bb_event_settings *event, const bb_node *retry, GPtrArray *problems)
+{
+    static const char *const modes[] = {"memory", "topics", NULL};
+    int mode = event->retry_topics ? 1 : 0;
+    bb_read_choice(retry, "mode", modes, &mode);
+    event->retry_topics = mode == 1;
+    read_delays(event, bb_node_get(retry, "delays"), problems);
+    read_names(bb_node_get(retry, "topics"), event->retry_names);
+    bb_read_flag(retry, "create", &event->retry_create);
+    bb_read_flag(retry, "keep_order", &event->retry_keep_order);
+    if (event->retry_topics && bb_node_get(retry, "attempts"))
+        bb_problem_add(problems, &retry->place, NULL,
+                       "`retry` has mode topics and attempts; with topics the number of `delays` "
+                       "says how often a record is tried again; leave attempts out");
+}
+
 static void read_retry(bb_event_settings *event, const bb_node *retry, GPtrArray *problems)
 {
+    read_retry_topics(event, retry, problems);
     bb_read_count(retry, "attempts", &event->retry_attempts);
     bb_read_duration(retry, "initial", &event->retry_initial_ms, problems);
     bb_read_duration(retry, "max", &event->retry_max_ms, problems);
@@ -185,21 +252,9 @@ static void read_consume(bb_event_settings *event, const bb_node *consume, GPtrA
     read_choices(event, consume);
 }
 
-static void read_handlers(bb_event_settings *event, const bb_node *list)
-{
-    if (!list || list->kind != BB_NODE_LIST)
-        return;
-    g_ptr_array_set_size(event->handlers, 0);
-    for (guint i = 0; i < list->children->len; i++) {
-        const bb_node *item = g_ptr_array_index(list->children, i);
-        if (item->kind == BB_NODE_SCALAR)
-            g_ptr_array_add(event->handlers, g_strdup(item->text));
-    }
-}
-
 void bb_event_settings_read(bb_event_settings *event, const bb_node *layer, GPtrArray *problems)
 {
     read_publish(event, bb_node_get(layer, "publish"));
     read_consume(event, bb_node_get(layer, "consume"), problems);
-    read_handlers(event, bb_node_get(layer, "handlers"));
+    read_names(bb_node_get(layer, "handlers"), event->handlers);
 }

@@ -81,7 +81,12 @@ typedef struct bb_event_settings {
     gint64 retry_initial_ms, retry_max_ms;
     guint retry_attempts;    /* of a RETRY with record scope, before it is dead-lettered; 0: without
                                 end */
-    bb_on_failure on_reject; /* of a record that is refused */
+    gboolean retry_topics;   /* such a record waits in retry topics, not in its lane */
+    GArray *retry_delays_ms; /* gint64: of each retry topic */
+    GPtrArray *retry_names;  /* char *: of the retry topics; empty: made of topic and group */
+    gboolean retry_create;   /* a retry topic that is missing is made */
+    gboolean retry_keep_order;  /* asked for; refused with retry topics */
+    bb_on_failure on_reject;    /* of a record that is refused */
     bb_on_failure on_exhausted; /* of one whose attempts are used up */
     bb_on_failure on_fault;     /* of one that a plugin gives no verdict about */
     GPtrArray *handlers;        /* char *: names of `handlers:` */

@@ -11,6 +11,7 @@
 #include "kafka/dead_letter.h"
 #include "kafka/gates.h"
 #include "kafka/membership.h"
+#include "kafka/retry_letter.h"
 #include "kafka/topics.h"
 #include "pipeline/dedup.h"
 #include "pipeline/policy.h"
@@ -77,6 +78,18 @@ static void on_dead_letter(void *user, bb_item *item, const bb_fault *fault)
     (void)bb_outbox_send(consumer->outbox, letter); /* refused only at the end: given up then */
 }
 
+static void on_retried(void *user, guint count, const bb_fault *fault, gint64 delay_ms);
+
+static void on_defer(void *user, bb_item *item, const bb_fault *fault)
+{
+    bb_consumer *consumer = user;
+    const bb_event_type *type = consumer->type;
+    BB_FAULT("retry.make");
+    bb_letter *letter = bb_retry_letter_new(type, item, fault, bb_clock_wall_us());
+    on_retried(user, 1, fault, bb_event_type_next_tier(type)->tier_delay_ms);
+    (void)bb_outbox_send(consumer->outbox, letter); /* refused only at the end: given up then */
+}
+
 static int32_t on_emit(void *user, const busbar_record *record, bb_batch *const *batches,
                        guint count, char **ret_reason)
 {
@@ -137,8 +150,8 @@ static void on_stopped(void *user, const bb_fault *fault)
                      consumer->ahead ? "is lost" : "will be read again");
 }
 
-static const bb_lane_ops lane_ops = {on_dead_letter, on_emit, on_retried, on_stopped,
-                                     bb_consumer_complete};
+static const bb_lane_ops lane_ops = {on_dead_letter,       on_emit, on_retried, on_stopped,
+                                     bb_consumer_complete, on_defer};
 
 static gboolean make_lanes(bb_consumer *consumer, GError **error)
 {
@@ -163,6 +176,11 @@ static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_consumer *consumer,
     const bb_settings *settings = consumer->context->settings;
     guint64 kilobytes = CLAMP(consumer->type->settings->in_flight_bytes / 1024, 1024, 65536);
     char bound[24];
+    if (consumer->type->source) { /* what is fetched ahead waits, and counts by partition there */
+        kilobytes = CLAMP(kilobytes / 8, 256, 4096);
+        if (!bb_kafka_conf_default(conf, settings, "queued.min.messages", "1000", error))
+            return FALSE;
+    }
     g_snprintf(bound, sizeof bound, "%" G_GUINT64_FORMAT, kilobytes);
     if (!bb_kafka_conf_default(conf, settings, "queued.max.messages.kbytes", bound, error))
         return FALSE;
@@ -218,6 +236,7 @@ static gboolean make_client(bb_consumer *consumer, GError **error)
     (void)rd_kafka_poll_set_consumer(consumer->client); /* it is a consumer */
     consumer->queue = rd_kafka_queue_new(consumer->client);
     consumer->commits = rd_kafka_queue_new(consumer->client);
+    consumer->tier = consumer->type->source ? bb_tier_new(consumer) : NULL;
     return TRUE;
 }
 
@@ -229,6 +248,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     consumer->context = context;
     consumer->counts.lag = -1;
     consumer->said_ms = consumer->retry_said_ms = -SAY_AGAIN_MS;
+    consumer->next_due_ms = -1;
     bb_monitor_init(&consumer->monitor);
     consumer->partitions = bb_partitions_new(type->topic);
     consumer->gauges = g_ptr_array_new();
@@ -237,7 +257,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     consumer->ahead = type->settings->delivery == BB_AT_MOST_ONCE ? bb_consumer_ahead_new() : NULL;
     consumer->read = g_new0(rd_kafka_message_t *, READ_SLOTS);
     bb_suspects *suspects = bb_suspects_used();
-    if (suspects && bb_suspects_any(suspects, type->full_name))
+    if (suspects && bb_suspects_any(suspects, bb_event_type_mark_name(type)))
         consumer->suspects = suspects;
     bb_consumer_make_metrics(consumer);
     if (!make_lanes(consumer, error) || !bb_consumer_transaction_make(consumer, error) ||
@@ -301,6 +321,24 @@ static gboolean tell_missing(bb_consumer *consumer)
     return !once;
 }
 
+/* A retry topic is made when it is missing, unless the settings say no. */
+static gboolean make_topic(bb_consumer *consumer)
+{
+    const bb_event_type *type = consumer->type;
+    g_autoptr(GError) error = NULL;
+    if (!type->source || !type->settings->retry_create)
+        return FALSE;
+    gboolean made =
+        bb_topics_create(consumer->client, type->topic, -1, -1, TOPIC_TIMEOUT_MS, &error);
+    if (made)
+        bb_log_info("%s: the retry topic %s was missing and has been made", type->full_name,
+                    type->topic);
+    else if (bb_consumer_may_say(consumer))
+        bb_log_warning("%s: the retry topic %s could not be made: %s", type->full_name, type->topic,
+                       error->message);
+    return made;
+}
+
 /* TRUE when the topic is there, FALSE when the consumer is to end. */
 static gboolean wait_for_topic(bb_consumer *consumer)
 {
@@ -308,7 +346,7 @@ static gboolean wait_for_topic(bb_consumer *consumer)
         int partitions = count_partitions(consumer);
         if (partitions > 0)
             return TRUE;
-        if (partitions == 0 && !tell_missing(consumer))
+        if (partitions == 0 && !make_topic(consumer) && !tell_missing(consumer))
             return FALSE;
         bb_consumer_pause(consumer, TOPIC_AGAIN_MS);
     }
@@ -392,6 +430,8 @@ static gboolean turn(bb_consumer *consumer)
     }
     if (!bb_consumer_transaction_turn(consumer) || full)
         bb_consumer_collect(consumer, MAX(MIN(wait, FULL_WAIT_MS), 1));
+    else if (consumer->has_assignment && consumer->tier)
+        bb_tier_read(consumer, wait);
     else if (consumer->has_assignment)
         read_records(consumer, wait);
     keep_house(consumer);
@@ -520,6 +560,7 @@ void bb_consumer_free(bb_consumer *consumer)
         bb_batch_free(batch);
     g_ptr_array_unref(consumer->workers);
     bb_partitions_free(consumer->partitions);
+    bb_tier_free(consumer->tier);
     /* everything of the client must be given back before it ends: it waits for that */
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);

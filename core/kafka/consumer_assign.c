@@ -137,6 +137,7 @@ void bb_consumer_update_lag(bb_consumer *consumer)
     consumer->counts.lag = found.unknown ? -1 : found.sum;
     bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->metrics.lag, found.unknown ? NAN : (double)found.sum);
+    bb_metric_record(consumer->metrics.waiting, found.unknown ? NAN : (double)found.sum);
 }
 
 typedef struct behind {

@@ -18,10 +18,15 @@
 static void settle_suspects(bb_consumer *consumer, const rd_kafka_topic_partition_t *place)
 {
     bb_marks *marks = bb_marks_used();
-    if (consumer->suspects && place->offset >= 0 &&
-        bb_suspects_settle(consumer->suspects, consumer->type->full_name, place->partition,
-                           place->offset) &&
-        marks)
+    const char *name = bb_event_type_mark_name(consumer->type);
+    gboolean settled = FALSE;
+    if (!consumer->suspects || place->offset < 0)
+        return;
+    if (!consumer->tier)
+        settled = bb_suspects_settle(consumer->suspects, name, place->partition, place->offset);
+    else if (!consumer->in_flight_records) /* they are named by other places than these */
+        settled = bb_suspects_settle_all(consumer->suspects, name);
+    if (settled && marks)
         g_atomic_int_set(&marks->careful, 0);
 }
 

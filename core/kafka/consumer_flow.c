@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "kafka/letter_headers.h"
+#include "kafka/retry_letter.h"
 #include "pipeline/suspects.h"
 
 #define READ_MAX 1000
@@ -82,15 +84,17 @@ void bb_consumer_complete(busbar_origin *origin)
     if (!batch->arena)
         batch->arena = bb_arena_new(4096);
     busbar_header *list = bb_arena_alloc(batch->arena, count * sizeof(*list));
+    uint32_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const char *name = NULL;
         const void *value = NULL;
         size_t size = 0;
         (void)rd_kafka_header_get_all(headers, i, &name, &value, &size); /* `i` is in range */
-        list[i] = (busbar_header){busbar_text(name), {value, size}};
+        if (!item->tried || !bb_letter_headers_is_own(name)) /* as it was in its own topic */
+            list[kept++] = (busbar_header){busbar_text(name), {value, size}};
     }
     origin->headers = list;
-    origin->header_count = (uint32_t)count;
+    origin->header_count = kept;
 }
 
 static const bb_suspect *find_suspect(const bb_consumer *consumer,
@@ -98,8 +102,11 @@ static const bb_suspect *find_suspect(const bb_consumer *consumer,
 {
     if (G_LIKELY(!consumer->suspects))
         return NULL;
-    return bb_suspects_find(consumer->suspects, consumer->type->full_name, message->partition,
-                            message->offset);
+    bb_retry_record found = {.partition = message->partition, .offset = message->offset};
+    if (consumer->tier) /* marks name records by where they were first */
+        (void)bb_retry_record_read(message, &found);
+    return bb_suspects_find(consumer->suspects, bb_event_type_mark_name(consumer->type),
+                            found.partition, found.offset);
 }
 
 static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint64 epoch,
@@ -126,6 +133,8 @@ static void add_record(bb_consumer *consumer, rd_kafka_message_t *message, gint6
     item->origin.topic = busbar_text(consumer->type->topic);
     item->origin.key = (busbar_bytes){message->key, message->key_len};
     item->origin.value = (busbar_bytes){message->payload, message->len};
+    if (G_UNLIKELY(consumer->tier))
+        bb_tier_set_origin(consumer, item);
     batch->size_bytes += size;
     batch->epoch = MAX(batch->epoch, epoch);
     consumer->in_flight_bytes += size;
@@ -146,8 +155,7 @@ static gboolean is_past_end(const bb_consumer *consumer, const rd_kafka_message_
     return message->offset >= state->end;
 }
 
-/* TRUE when it went into a batch. */
-static gboolean take(bb_consumer *consumer, rd_kafka_message_t *message)
+gboolean bb_consumer_add(bb_consumer *consumer, rd_kafka_message_t *message)
 {
     if (G_UNLIKELY(message->err)) {
         bb_consumer_take_error(consumer, message);
@@ -189,17 +197,23 @@ static void hold(bb_consumer *consumer, rd_kafka_message_t *message)
     rd_kafka_message_destroy(message);
 }
 
-void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
+void bb_consumer_hand_over(bb_consumer *consumer, guint64 taken)
 {
-    if (consumer->ahead) {
-        hold(consumer, message);
-        return;
-    }
-    if (!take(consumer, message))
-        return;
-    count_taken(consumer, 1);
+    if (taken)
+        count_taken(consumer, taken);
+    if (G_UNLIKELY(consumer->skipped))
+        bb_metric_record(consumer->metrics.skipped, (double)consumer->skipped);
+    consumer->skipped = 0;
     for (guint lane = 0; lane < consumer->workers->len; lane++)
         hand_over(consumer, lane);
+}
+
+void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message)
+{
+    if (consumer->ahead)
+        hold(consumer, message);
+    else if (bb_consumer_add(consumer, message))
+        bb_consumer_hand_over(consumer, 1);
 }
 
 /* Of one record a round: enough to tell the lag in seconds. */
@@ -220,15 +234,9 @@ static void hand_round(bb_consumer *consumer, rd_kafka_message_t **messages, gui
     for (guint i = 0; i < count; i++) {
         if (i + 1 < count)
             __builtin_prefetch(messages[i + 1]); /* made by another thread */
-        taken += take(consumer, messages[i]) ? 1 : 0;
+        taken += bb_consumer_add(consumer, messages[i]) ? 1 : 0;
     }
-    if (taken)
-        count_taken(consumer, taken);
-    if (G_UNLIKELY(consumer->skipped))
-        bb_metric_record(consumer->metrics.skipped, (double)consumer->skipped);
-    consumer->skipped = 0;
-    for (guint lane = 0; lane < consumer->workers->len; lane++)
-        hand_over(consumer, lane);
+    bb_consumer_hand_over(consumer, taken);
 }
 
 /* What is held goes on when its commit is confirmed. */
@@ -302,12 +310,14 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
         guint8 outcome = spoiled ? 0 : item->outcome;
         if (i + 1 < batch->count)
             __builtin_prefetch(batch->items[i + 1].message); /* to be given back next */
+        const rd_kafka_message_t *message = item->message;   /* where it was read */
         if (outcome || consumer->ahead)                      /* lost is final, too */
-            (void)bb_partitions_finish(consumer->partitions, item->origin.partition, item->epoch,
-                                       item->origin.offset); /* FALSE: it came too late */
+            (void)bb_partitions_finish(consumer->partitions, message->partition, item->epoch,
+                                       message->offset); /* FALSE: it came too late */
         sums->handled += outcome == BUSBAR_PASS;
         sums->dropped += outcome == BUSBAR_DROP;
         sums->dead_lettered += outcome == BUSBAR_REJECT;
+        sums->deferred += outcome == BUSBAR_RETRY;
         if (consumer->spread)
             bb_spread_give_back(consumer->spread, item->slot);
         rd_kafka_message_destroy(item->message);
@@ -327,11 +337,12 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
 static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
 {
     bb_run_counts *counts = &consumer->counts;
-    guint64 final = sums->handled + sums->dropped + sums->dead_lettered;
+    guint64 final = sums->handled + sums->dropped + sums->dead_lettered + sums->deferred;
     bb_monitor_lock(&consumer->monitor);
     counts->handled += sums->handled;
     counts->dropped += sums->dropped;
     counts->dead_lettered += sums->dead_lettered;
+    counts->deferred += sums->deferred;
     counts->consumed -= sums->consumed - final;
     counts->in_flight -= sums->consumed;
     bb_monitor_unlock(&consumer->monitor);
@@ -344,6 +355,7 @@ static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
     bb_metric_record(consumer->metrics.handled, (double)sums->handled);
     bb_metric_record(consumer->metrics.dropped, (double)sums->dropped);
     bb_metric_record(consumer->metrics.dead_lettered, (double)sums->dead_lettered);
+    bb_metric_record(consumer->metrics.deferred, (double)sums->deferred);
     bb_metric_record(consumer->metrics.in_flight, consumer->in_flight_records);
 }
 

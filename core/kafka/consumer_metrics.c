@@ -8,8 +8,11 @@
 static bb_metric *make(bb_consumer *consumer, guint kind, const char *name, const char *more,
                        const char *help)
 {
+    const bb_event_type *type = consumer->type;
+    g_autofree char *tier =
+        type->source ? g_strdup_printf(",tier=\"%u\"", type->tier) : g_strdup("");
     g_autofree char *labels =
-        g_strdup_printf("event=\"%s\"%s", consumer->type->full_name, more ? more : "");
+        g_strdup_printf("event=\"%s\"%s%s", type->full_name, tier, more ? more : "");
     return bb_metrics_get(consumer->context->metrics, kind, name, labels, help);
 }
 
@@ -62,6 +65,35 @@ static void make_transactions(bb_consumer *consumer)
              "Producers of transactions that were thrown away for a new one");
 }
 
+static void make_lag(bb_consumer *consumer)
+{
+    consumer->metrics.lag = make(consumer, BUSBAR_GAUGE, "busbar_lag_records", NULL,
+                                 "Records between what is final and the end; NaN: not known");
+    bb_metric_record(consumer->metrics.lag, NAN);
+    consumer->metrics.lag_seconds =
+        make(consumer, BUSBAR_GAUGE, "busbar_lag_seconds", NULL,
+             "How old what is handled now is, in the partition that is furthest behind; NaN: not "
+             "known");
+    bb_metric_record(consumer->metrics.lag_seconds, NAN);
+}
+
+/* Only where there are retry topics. */
+static void make_tiers(bb_consumer *consumer)
+{
+    if (bb_event_type_next_tier(consumer->type))
+        consumer->metrics.deferred = make_verdict(consumer, "deferred");
+    if (!consumer->type->source)
+        return;
+    consumer->metrics.waiting = make(consumer, BUSBAR_GAUGE, "busbar_retry_waiting_records", NULL,
+                                     "Records in a retry topic that are not final; NaN: not known");
+    bb_metric_record(consumer->metrics.waiting, NAN);
+    consumer->metrics.next_due =
+        make(consumer, BUSBAR_GAUGE, "busbar_retry_next_due_seconds", NULL,
+             "Seconds until the oldest record of a retry topic is due, below 0 when it is late; "
+             "NaN: none waits");
+    bb_metric_record(consumer->metrics.next_due, NAN);
+}
+
 void bb_consumer_make_metrics(bb_consumer *consumer)
 {
     if (!consumer->context->metrics)
@@ -90,14 +122,8 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     consumer->metrics.oldest =
         make(consumer, BUSBAR_GAUGE, "busbar_oldest_in_flight_seconds", NULL,
              "How long the oldest record in flight has been the oldest; 0: none is");
-    consumer->metrics.lag = make(consumer, BUSBAR_GAUGE, "busbar_lag_records", NULL,
-                                 "Records between what is final and the end; NaN: not known");
-    bb_metric_record(consumer->metrics.lag, NAN);
-    consumer->metrics.lag_seconds =
-        make(consumer, BUSBAR_GAUGE, "busbar_lag_seconds", NULL,
-             "How old what is handled now is, in the partition that is furthest behind; NaN: not "
-             "known");
-    bb_metric_record(consumer->metrics.lag_seconds, NAN);
+    if (!consumer->type->source) /* what waits in a retry topic is no lag */
+        make_lag(consumer);
     consumer->metrics.pauses = make(consumer, BUSBAR_COUNTER, "busbar_pauses_total", NULL,
                                     "Times that reading stopped at the bound of records in flight");
     /* the lanes count it; here it has its series from the start */
@@ -109,6 +135,7 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     make_commits(consumer);
     make_rebalances(consumer);
     make_transactions(consumer);
+    make_tiers(consumer);
 }
 
 /* Makes the gauges of partitions up to `partition`. */

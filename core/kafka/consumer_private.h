@@ -42,6 +42,7 @@ struct bb_consumer {
     guint64 in_flight_bytes;
     guint in_flight_records;
     gboolean paused;
+    struct bb_tier *tier; /* it reads a retry topic; NULL: it does not */
 
     /* assignment: the consumer's thread only */
     gboolean has_assignment;
@@ -67,10 +68,12 @@ struct bb_consumer {
     gint64 retry_said_ms;
     GArray *pictured; /* bb_partition_status, for those who watch; NULL: none yet */
     gboolean assignment_pictured;
+    gint64 next_due_ms; /* of a retry topic: wall clock; -1: nothing waits, or not known */
 
     GPtrArray *gauges; /* bb_metric *: frontier and lag of each partition that was ever assigned */
     struct {
         bb_metric *consumed, *released, *lost, *skipped, *held, *handled, *dropped, *dead_lettered;
+        bb_metric *deferred, *waiting, *next_due;   /* NULL without retry topics */
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
         bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
         bb_metric *commits[2];      /* ok, failed */
@@ -125,6 +128,10 @@ void bb_consumer_let_go(bb_consumer *consumer, const rd_kafka_topic_partition_li
                         gint64 timeout_ms);
 /* One message, taken over: a record goes to its lane, an error is noted. */
 void bb_consumer_take(bb_consumer *consumer, rd_kafka_message_t *message);
+/* The same in two steps, for many: TRUE when it went into a batch; the batches go when all `taken`
+ * are in them. */
+gboolean bb_consumer_add(bb_consumer *consumer, rd_kafka_message_t *message);
+void bb_consumer_hand_over(bb_consumer *consumer, guint64 taken);
 /* An error that came in place of a record. */
 void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *message);
 
@@ -163,6 +170,23 @@ gboolean bb_consumer_commit_in_group(bb_consumer *consumer);
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
  * read twice. */
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms);
+
+/* consumer_tier.c: of a consumer that reads a retry topic; the others have no bb_tier */
+struct bb_tier *bb_tier_new(const bb_consumer *consumer);
+void bb_tier_free(struct bb_tier *tier);
+/* The queue that a partition's records are to go to, made anew. */
+rd_kafka_queue_t *bb_tier_open(bb_consumer *consumer, gint32 partition);
+/* The partition is given back. */
+void bb_tier_close(bb_consumer *consumer, gint32 partition);
+void bb_tier_close_all(bb_consumer *consumer);
+/* The partition is read again from an earlier record: what waits for its time is let go of. */
+void bb_tier_rewind(bb_consumer *consumer, gint32 partition);
+/* Hands what is due to the lanes; waits up to `timeout_ms` when nothing is. */
+void bb_tier_read(bb_consumer *consumer, gint64 timeout_ms);
+/* Where the record was first, and what has been tried. */
+void bb_tier_set_origin(const bb_consumer *consumer, bb_item *item);
+/* Wall clock in milliseconds; -1: nothing waits. */
+gint64 bb_tier_next_due(const bb_consumer *consumer);
 
 /* consumer_map.c */
 /* Looks up what of `list`, just taken over, is finished beyond its committed offset. */

@@ -17,8 +17,13 @@ static void forward(bb_consumer *consumer, gint32 partition, gboolean to_ours)
         rd_kafka_queue_get_partition(consumer->client, consumer->type->topic, partition);
     if (!queue)
         return;
-    rd_kafka_queue_forward(queue, to_ours ? consumer->queue : NULL);
+    rd_kafka_queue_t *ours = consumer->queue;
+    if (consumer->tier && to_ours)
+        ours = bb_tier_open(consumer, partition);
+    rd_kafka_queue_forward(queue, to_ours ? ours : NULL);
     rd_kafka_queue_destroy(queue);
+    if (consumer->tier && !to_ours)
+        bb_tier_close(consumer, partition);
 }
 
 static void log_list(const bb_consumer *consumer, const char *what,
@@ -171,6 +176,8 @@ static void rewind_rest(bb_consumer *consumer)
     bb_partitions_each(consumer->partitions, rewind_partition, found);
     for (int i = 0; i < found->cnt; i++) {
         bb_partitions_assign(consumer->partitions, found->elems[i].partition);
+        if (consumer->tier)
+            bb_tier_rewind(consumer, found->elems[i].partition);
         rd_kafka_topic_partition_list_add(list, consumer->type->topic, found->elems[i].partition)
             ->offset = found->elems[i].offset;
     }
@@ -244,6 +251,8 @@ static void fail_over(bb_consumer *consumer, rd_kafka_resp_err_t code)
     else
         discard(consumer);
     bb_partitions_revoke_all(consumer->partitions);
+    if (consumer->tier)
+        bb_tier_close_all(consumer);
     (void)rd_kafka_assign(consumer->client, NULL); /* with every protocol: nothing is assigned */
     consumer->has_assignment = FALSE;
 }

@@ -105,10 +105,14 @@ void bb_consumer_take_picture(bb_consumer *consumer)
     double lag = longest_lag(taken.states);
     bb_metric_record(consumer->metrics.lag_seconds, lag < 0 ? NAN : lag);
     bb_consumer_show_partitions(consumer, taken.states);
+    gint64 next_due_ms = consumer->tier ? bb_tier_next_due(consumer) : -1;
+    bb_metric_record(consumer->metrics.next_due,
+                     next_due_ms < 0 ? NAN : (double)(next_due_ms - taken.wall_ms) / 1000);
     bb_monitor_lock(&consumer->monitor);
     GArray *before = consumer->pictured;
     consumer->pictured = taken.states;
     consumer->assignment_pictured = consumer->has_assignment;
+    consumer->next_due_ms = next_due_ms;
     bb_monitor_unlock(&consumer->monitor);
     if (before)
         g_array_unref(before);
@@ -131,6 +135,7 @@ void bb_consumer_read_status(bb_consumer *consumer, bb_run_status *ret_status)
     const GArray *states = consumer->pictured;
     bb_run_status status = {.state = state_of(consumer),
                             .counts = consumer->counts,
+                            .next_due_ms = consumer->next_due_ms,
                             .error = g_strdup(consumer->error ? consumer->error->message : NULL),
                             .oldest_seconds = oldest_seconds(states, bb_clock_monotonic_ms()),
                             .lag_seconds = longest_lag(states),

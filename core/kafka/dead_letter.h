@@ -14,6 +14,8 @@
  * "deadline"; only there when the record ended one
  * - busbar.stack: where the worker was then, a line per frame, at most 4,000 bytes; as above
  * - busbar.time: of the dead letter, RFC 3339 in UTC
+ * - busbar.first_time, busbar.first_reason: of the first try that failed; only there when the
+ * record was in retry topics (kafka/retry_letter.h), whose tries busbar.attempts counts too
  *
  * A letter that is too large for its topic loses the headers that say why, then those that say
  * where it came from; the log says so.
@@ -29,6 +31,9 @@
  * `now_us`: wall clock. */
 bb_letter *bb_dead_letter_new(const bb_event_type *type, bb_item *item, const bb_fault *fault,
                               gint64 now_us);
+
+/* A letter about an item that was to go elsewhere becomes its dead letter. */
+void bb_dead_letter_redirect(bb_letter *letter, const bb_event_type *type);
 
 /* "topic/partition@offset stage keyword pointer: message", for people. */
 char *bb_dead_letter_line(const bb_event_type *type, const bb_item *item, const bb_fault *fault);

@@ -10,6 +10,9 @@ static const char *const names[BB_DLQ_FIELDS] = {
     [BB_DLQ_HOPS] = "busbar.hops",           [BB_DLQ_PARKED] = "busbar.parked",
 };
 
+/* Of a record that was in retry topics; they end with its way there. */
+static const char *const more_names[] = {"busbar.first_time", "busbar.first_reason"};
+
 const char *bb_dlq_field_name(bb_dlq_field field)
 {
     return names[field];
@@ -65,6 +68,8 @@ rd_kafka_headers_t *bb_dlq_headers_back(const bb_dlq_record *record, guint hops)
     rd_kafka_headers_t *headers = copy_headers(record);
     for (guint i = 0; i < BB_DLQ_FIELDS; i++)
         (void)rd_kafka_header_remove(headers, names[i]); /* fails when there is none */
+    for (guint i = 0; i < G_N_ELEMENTS(more_names); i++)
+        (void)rd_kafka_header_remove(headers, more_names[i]); /* as above */
     g_snprintf(number, sizeof number, "%u", hops);
     (void)rd_kafka_header_add(headers, names[BB_DLQ_HOPS], -1, number, -1);
     return headers;

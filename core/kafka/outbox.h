@@ -10,6 +10,7 @@
 #include "config/settings.h"
 #include "kafka/transaction.h"
 #include "pipeline/batch.h"
+#include "pipeline/event_type.h"
 
 typedef struct bb_outbox bb_outbox;
 
@@ -24,6 +25,7 @@ typedef struct bb_letter {
     rd_kafka_headers_t *headers; /* owned; may be NULL */
     char *memory;                /* owned bytes that key and value point into; may be NULL */
     bb_item *item;               /* a dead letter's: without outcome again when it is given up */
+    const bb_event_type *type;   /* of a record for a retry topic; else NULL */
     bb_batch **batches;
     guint batch_count;
     guint attempts;

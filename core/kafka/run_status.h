@@ -30,6 +30,8 @@ typedef struct bb_run_status {
     bb_run_state state;
     bb_run_counts counts;
     char *error;           /* of BB_RUN_FAILED, else NULL */
+    gint64 next_due_ms;    /* of a retry topic: when its oldest record is due, Unix milliseconds;
+                              -1: none waits */
     double oldest_seconds; /* the oldest record in flight has been that for so long; 0: none is */
     double lag_seconds;    /* the largest of its partitions; below 0: not known */
     GArray *partitions;    /* bb_partition_status, of the last half second or so */
@@ -38,7 +40,7 @@ typedef struct bb_run_status {
 /* "starting", "working", ... */
 const char *bb_run_state_name(bb_run_state state);
 
-/* FALSE when the runner does not have `type`. [any thread] */
+/* FALSE when the runner does not have `type`, which may be a tier. [any thread] */
 gboolean bb_runner_status(bb_runner *runner, const bb_event_type *type, bb_run_status *ret_status);
 void bb_run_status_clear(bb_run_status *status);
 

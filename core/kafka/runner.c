@@ -43,14 +43,25 @@ static void on_ended(void *user)
     bb_monitor_unlock(&runner->monitor);
 }
 
+static gboolean add_consumer(bb_runner *runner, const bb_event_type *type, GError **error)
+{
+    bb_consumer *consumer = bb_consumer_new(type, &runner->context, error);
+    if (consumer)
+        g_ptr_array_add(runner->consumers, consumer);
+    return consumer != NULL;
+}
+
+/* A consumer for each event type and for each of its retry topics. */
 static gboolean add_consumers(bb_runner *runner, GPtrArray *types, GError **error)
 {
     for (guint i = 0; i < types->len; i++) {
-        bb_consumer *consumer =
-            bb_consumer_new(g_ptr_array_index(types, i), &runner->context, error);
-        if (!consumer)
+        const bb_event_type *type = g_ptr_array_index(types, i);
+        if (!add_consumer(runner, type, error))
             return FALSE;
-        g_ptr_array_add(runner->consumers, consumer);
+        for (guint j = 0; type->tiers && j < type->tiers->len; j++) {
+            if (!add_consumer(runner, g_ptr_array_index(type->tiers, j), error))
+                return FALSE;
+        }
     }
     return TRUE;
 }
@@ -224,13 +235,31 @@ gboolean bb_runner_status(bb_runner *runner, const bb_event_type *type, bb_run_s
     return FALSE;
 }
 
+static void add_counts(bb_run_counts *sum, const bb_run_counts *one)
+{
+    sum->consumed += one->consumed;
+    sum->handled += one->handled;
+    sum->dropped += one->dropped;
+    sum->dead_lettered += one->dead_lettered;
+    sum->deferred += one->deferred;
+    sum->retries += one->retries;
+    sum->in_flight += one->in_flight;
+}
+
+/* What waits in a retry topic is no lag. */
 bb_run_counts bb_runner_counts(bb_runner *runner, const bb_event_type *type)
 {
+    bb_run_counts sum = {.lag = -1};
     for (guint i = 0; i < runner->consumers->len; i++) {
-        if (bb_consumer_type(consumer_at(runner, i)) == type)
-            return bb_consumer_counts(consumer_at(runner, i));
+        const bb_event_type *own = bb_consumer_type(consumer_at(runner, i));
+        if (own != type && own->source != type)
+            continue;
+        bb_run_counts one = bb_consumer_counts(consumer_at(runner, i));
+        add_counts(&sum, &one);
+        if (own == type)
+            sum.lag = one.lag;
     }
-    return (bb_run_counts){.lag = -1};
+    return sum;
 }
 
 GPtrArray *bb_runner_last_dead_letters(bb_runner *runner, guint n)

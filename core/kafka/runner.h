@@ -8,12 +8,14 @@
 
 typedef struct bb_runner bb_runner;
 
-/* Counts of one event type; in = handled + dropped + dead_lettered + in flight. */
+/* Counts of one event type; in = handled + dropped + dead_lettered + deferred + in flight. With
+ * retry topics a record is read again from each: both its readings are counted. */
 typedef struct bb_run_counts {
     guint64 consumed;      /* records read */
     guint64 handled;       /* PASS through all handlers, flushed */
     guint64 dropped;       /* DROP */
     guint64 dead_lettered; /* confirmed in the dead letter topic */
+    guint64 deferred;      /* confirmed in a retry topic */
     guint64 retries;
     guint64 in_flight;
     gint64 lag; /* records behind the end, -1 unknown */

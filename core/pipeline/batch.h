@@ -25,7 +25,9 @@ typedef struct bb_item {
     uint32_t accepted;   /* a bit for each sink of the lane that has accepted it: the domain's own
                             and up to 31 handlers, as the settings allow */
     uint16_t slot;       /* the consumer's own */
-    uint8_t outcome;     /* 0 while open; BUSBAR_PASS, BUSBAR_DROP, BUSBAR_REJECT when final */
+    uint8_t outcome;     /* 0 while open; BUSBAR_PASS, BUSBAR_DROP, BUSBAR_REJECT when final, and
+                            BUSBAR_RETRY for one that has gone on to a retry topic */
+    uint8_t tried;       /* tries before it came here by a retry topic, at most 255; else 0 */
 } bb_item;
 
 /* The outcome of an item that has gone on in a batch of its own: nobody looks at it any more. */

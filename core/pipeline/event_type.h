@@ -41,6 +41,27 @@ typedef struct bb_event_type {
     const bb_event_settings *settings;
     struct bb_dedup *dedup; /* shared by its lanes; NULL: off */
     GPtrArray *handlers;    /* bb_handler_binding * */
+    GPtrArray *tiers;       /* struct bb_event_type *: its retry topics, each as an event type that
+                               differs in topic, group and settings; NULL: there are none */
+    /* of one of these: */
+    const struct bb_event_type *source; /* the event type that it belongs to; else NULL */
+    guint tier;                         /* its number, from 1; else 0 */
+    gint64 tier_delay_ms;
+    const char *mark_name; /* what marks and suspects call it; NULL: full_name */
 } bb_event_type;
+
+static inline const char *bb_event_type_mark_name(const bb_event_type *type)
+{
+    return type->mark_name ? type->mark_name : type->full_name;
+}
+
+/* The retry topic that a record goes to from here; NULL: there is no other. */
+static inline const bb_event_type *bb_event_type_next_tier(const bb_event_type *type)
+{
+    const GPtrArray *tiers = type->source ? type->source->tiers : type->tiers;
+    return tiers && type->tier < tiers->len
+               ? (const bb_event_type *)g_ptr_array_index(tiers, type->tier)
+               : NULL;
+}
 
 #endif

@@ -80,7 +80,10 @@ bb_lane *bb_lane_new(const bb_event_type *type, const bb_lane_ops *ops, void *us
     lane->user = user;
     lane->processor = processor;
     bb_processor_set_complete(processor, ops->complete);
+    const GPtrArray *tiers = type->source ? type->source->tiers : type->tiers;
     lane->policy = policy_of(settings);
+    lane->policy.tiers = tiers && ops->defer ? tiers->len : 0;
+    lane->policy.tier = type->tier;
     guint lanes = MAX(settings->concurrency, 1);
     lane->bound_bytes = MAX(settings->in_flight_bytes / 2 / lanes, 1);
     lane->bound_records = MAX(settings->in_flight_records / 2 / lanes, 1);

@@ -39,6 +39,9 @@ typedef struct bb_lane_ops {
     void (*stopped)(void *user, const bb_fault *fault);
     /* Adds the headers of its record to the origin of an item; NULL: they are there. */
     void (*complete)(busbar_origin *origin);
+    /* Sends `item` to the next retry topic and holds its batch until that is confirmed. NULL where
+     * the event type has no retry topics. */
+    void (*defer)(void *user, bb_item *item, const bb_fault *fault);
 } bb_lane_ops;
 
 /* Makes the processor and the domain's instance; handlers are opened by the first step. `ops` must

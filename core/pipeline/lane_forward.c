@@ -54,7 +54,7 @@ static void count_try(bb_batch *own, guint stage)
         begin_count(retry);
     retry->stage = stage;
     retry->attempts++;
-    own->items[0].origin.attempt = retry->attempts + 1;
+    own->items[0].origin.attempt = own->items[0].tried + retry->attempts + 1;
 }
 
 /* An earlier record of its key waits. What was answered about this one does not count: it is
@@ -89,7 +89,7 @@ static void try_again(bb_lane *lane, bb_item *item, const bb_answer *answer,
     call->again++;
     call->delay_ms = MAX(call->delay_ms, decision->delay_ms);
     call->fault = answer->fault;
-    call->fault.attempts = own->retry.attempts;
+    call->fault.attempts = own->items[0].tried + own->retry.attempts;
 }
 
 /* Applies the policy to one answer about `item`. */
@@ -105,7 +105,7 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
         call->random = g_random_int();
     bb_decision decision = bb_policy_decide(&lane->policy, &judged, call->random);
     bb_fault fault = answer->fault;
-    fault.attempts = judged.attempts;
+    fault.attempts = item->tried + judged.attempts;
     switch (decision.action) {
     case BB_ACTION_CONTINUE:
         break;
@@ -115,6 +115,10 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
     case BB_ACTION_DEAD_LETTER:
         item->outcome = BUSBAR_REJECT;
         lane->ops->dead_letter(lane->user, item, &fault);
+        break;
+    case BB_ACTION_DEFER:
+        item->outcome = BUSBAR_RETRY;
+        lane->ops->defer(lane->user, item, &fault);
         break;
     case BB_ACTION_RETRY:
     case BB_ACTION_PAUSE:
@@ -395,7 +399,7 @@ static void collect_round(bb_lane *lane, guint passed, guint sink)
             continue;
         if (batch->retry.stage == passed) {
             begin_count(&batch->retry);
-            batch->items[0].origin.attempt = 1;
+            batch->items[0].origin.attempt = batch->items[0].tried + 1u;
         }
         if (sink < lane->sinks->len)
             collect(lane->forward.items, batch, sink);

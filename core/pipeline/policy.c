@@ -107,7 +107,12 @@ bb_decision bb_policy_decide(const bb_policy *policy, const bb_judged *judged, g
     guint limit =
         table[found].counts == BB_COUNTS_PLUGIN ? BB_POLICY_FAULT_ATTEMPTS : policy->retry_attempts;
     gboolean exhausted = limit && judged->faults >= limit;
+    gboolean by_topics = found == ON_RETRY_RECORD && policy->tiers;
+    if (by_topics) /* one try in each */
+        exhausted = policy->tier >= policy->tiers;
     bb_action action = resolve(policy, exhausted ? table[found].exhausted : table[found].first);
+    if (by_topics && !exhausted)
+        action = BB_ACTION_DEFER;
     bb_decision decision = {action, 0};
     if (action == BB_ACTION_RETRY || action == BB_ACTION_PAUSE)
         decision.delay_ms = bb_policy_backoff_ms(policy, judged->attempts, random);
@@ -126,8 +131,8 @@ gint64 bb_policy_backoff_ms(const bb_policy *policy, guint attempts, guint32 ran
 
 const char *bb_action_name(bb_action action)
 {
-    static const char *const names[] = {"unknown", "continue", "drop", "dead_letter",
-                                        "retry",   "stop",     "pause"};
+    static const char *const names[] = {"unknown", "continue", "drop",  "dead_letter",
+                                        "retry",   "stop",     "pause", "defer"};
     return (guint)action < G_N_ELEMENTS(names) ? names[action] : names[0];
 }
 

@@ -12,7 +12,8 @@ typedef enum {
     BB_ACTION_DEAD_LETTER,  /* final once the dead letter is confirmed */
     BB_ACTION_RETRY,        /* the same stage again after `delay_ms` */
     BB_ACTION_STOP,         /* the event type stops; the record stays unfinished */
-    BB_ACTION_PAUSE /* as RETRY, and nothing behind the record goes on before it has passed */
+    BB_ACTION_PAUSE, /* as RETRY, and nothing behind the record goes on before it has passed */
+    BB_ACTION_DEFER  /* final once it is confirmed in the next retry topic */
 } bb_action;
 
 /* The settings `retry` and `on_*` of an event type. An action that is 0 is the default. */
@@ -23,6 +24,8 @@ typedef struct bb_policy {
     bb_action on_reject;    /* DEAD_LETTER (default), DROP or STOP */
     bb_action on_exhausted; /* DEAD_LETTER (default), DROP, STOP or PAUSE */
     bb_action on_fault;     /* STOP (default) or DEAD_LETTER */
+    guint tiers; /* retry topics: faults of the record go there, once each; 0: there are none */
+    guint tier;  /* the one that is read here, from 1; 0: the event type's own topic */
 } bb_policy;
 
 /* Whom an answer counts against; each has attempts of its own. */

@@ -129,8 +129,8 @@ bb_processor *bb_processor_new(const bb_event_type *type, bb_process_mode mode, 
     processor->scratch = bb_arena_new(0);
     bb_call_init(&processor->call, type, processor->scratch, &processor->statement, metrics);
     if (mode == BB_PROCESS_CONSUME)
-        processor->mark =
-            bb_mark_new(type->full_name, type->topic, type->plugin, type->plugin_version);
+        processor->mark = bb_mark_new(bb_event_type_mark_name(type), type->topic, type->plugin,
+                                      type->plugin_version);
     if (mode == BB_PROCESS_CONSUME && type->dedup)
         make_dedup(processor, metrics);
     if (mode == BB_PROCESS_PUBLISH && !make_publishing(processor, error))

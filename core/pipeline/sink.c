@@ -53,7 +53,7 @@ bb_sink *bb_sink_new_domain(const bb_event_type *type, void *self, guint limit, 
     sink->handle = type->ops.handle;
     sink->self = self;
     sink->call.who = sink->name;
-    sink->mark = bb_mark_new(type->full_name, type->topic, sink->name, sink->version);
+    sink->mark = bb_mark_new(bb_event_type_mark_name(type), type->topic, sink->name, sink->version);
     return sink;
 }
 
@@ -79,7 +79,8 @@ bb_sink *bb_sink_new_handler(const bb_event_type *type, const bb_handler_binding
     sink->handle = binding->ops.handle;
     sink->flush_seconds = make_flush_seconds(type, binding, metrics);
     sink->call.who = sink->name;
-    sink->mark = bb_mark_new(type->full_name, type->topic, binding->plugin, sink->version);
+    sink->mark =
+        bb_mark_new(bb_event_type_mark_name(type), type->topic, binding->plugin, sink->version);
     sink->mark->keeps = binding->ops.flush != NULL;
     return sink;
 }

@@ -71,6 +71,18 @@ gboolean bb_suspects_settle(bb_suspects *suspects, const char *event, gint32 par
     return !left;
 }
 
+gboolean bb_suspects_settle_all(bb_suspects *suspects, const char *event)
+{
+    gboolean left = FALSE;
+    for (guint i = 0; i < BB_SUSPECTS; i++) {
+        bb_suspect *suspect = &suspects->list[i];
+        if (is_of(suspect, event))
+            __atomic_store_n(&suspect->points, 0, __ATOMIC_RELAXED);
+        left |= points_of(suspect) != 0;
+    }
+    return !left;
+}
+
 /* A free place, or that of the oldest which is not condemned. */
 static bb_suspect *make_room(bb_suspects *suspects)
 {

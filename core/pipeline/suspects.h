@@ -62,6 +62,9 @@ const bb_suspect *bb_suspects_find(const bb_suspects *suspects, const char *even
 gboolean bb_suspects_settle(bb_suspects *suspects, const char *event, gint32 partition,
                             gint64 offset);
 
+/* All records of `event` are. */
+gboolean bb_suspects_settle_all(bb_suspects *suspects, const char *event);
+
 /* The list of the process, for its consumers; NULL: none. Set before they are made. */
 void bb_suspects_use(bb_suspects *suspects);
 bb_suspects *bb_suspects_used(void);

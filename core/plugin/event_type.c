@@ -33,6 +33,7 @@ void bb_event_type_free(gpointer data)
     g_free(type->config);
     g_free(type->key_template);
     bb_dedup_free(type->dedup);
+    g_clear_pointer(&type->tiers, g_ptr_array_unref);
     if (type->handlers)
         g_ptr_array_unref(type->handlers);
     g_free(type);
@@ -197,5 +198,6 @@ bb_event_type *bb_event_type_new(bb_registry *registry, const bb_domain_settings
             "the dead letter topic of %s is its own topic '%s'; dead letters would be "
             "consumed again; name another",
             type->full_name, type->topic);
+    bb_retry_tiers_make(registry, type, pointer, place);
     return g_steal_pointer(&type);
 }

@@ -180,6 +180,11 @@ static void check_pairs(bb_registry *registry)
     for (guint i = 0; i < registry->types->len; i++) {
         for (guint j = i + 1; j < registry->types->len; j++)
             check_pair(registry, registry->types->pdata[i], registry->types->pdata[j]);
+        for (guint j = 0; j < registry->types->len; j++) {
+            if (i != j)
+                bb_retry_tiers_check_pair(registry, registry->types->pdata[i],
+                                          registry->types->pdata[j]);
+        }
     }
 }
 

@@ -30,6 +30,14 @@ bb_event_type *bb_event_type_new(bb_registry *registry, const bb_domain_settings
                                  const busbar_event_type *brought);
 void bb_event_type_free(gpointer type);
 
+/* Makes `type->tiers` where the settings ask for retry topics; appends problems
+ * (retry_tiers.c). */
+void bb_retry_tiers_make(bb_registry *registry, bb_event_type *type, const char *pointer,
+                         bb_setting_place place);
+/* A retry topic of `one` that `other` uses is a problem. */
+void bb_retry_tiers_check_pair(bb_registry *registry, const bb_event_type *one,
+                               const bb_event_type *other);
+
 /* A binding of handler `name` for one event type (binding.c); NULL after its problems were
  * appended, which happens once for each handler. */
 bb_handler_binding *bb_handler_binding_new(bb_registry *registry, const char *name,
