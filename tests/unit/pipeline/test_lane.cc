@@ -66,8 +66,8 @@ struct World {
     }
 };
 
-const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried, World::on_stopped,
-                         nullptr};
+const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried,
+                         World::on_stopped,  nullptr,     nullptr};
 
 class Lane : public ::testing::Test
 {

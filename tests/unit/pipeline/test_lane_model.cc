@@ -206,7 +206,8 @@ struct Model {
     }
 };
 
-const bb_lane_ops ops = {Model::dead_letter, Model::emit, Model::retried, Model::stopped, nullptr};
+const bb_lane_ops ops = {Model::dead_letter, Model::emit, Model::retried,
+                         Model::stopped,     nullptr,     nullptr};
 
 void run(unsigned seed, bb_order order, bool first_flushes, bool second_flushes)
 {

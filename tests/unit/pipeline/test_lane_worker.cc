@@ -61,6 +61,7 @@ const bb_lane_ops ops = {
     [](void *, guint, const bb_fault *, gint64) {},
     [](void *, const bb_fault *) {},
     nullptr,
+    nullptr,
 };
 
 const char good[] = R"({"a":1})";

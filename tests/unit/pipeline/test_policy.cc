@@ -79,6 +79,33 @@ bb_policy with(guint attempts, gint64 initial_ms, gint64 max_ms)
     return policy;
 }
 
+TEST(Policy, WithRetryTopicsARecordHasOneTryInEach)
+{
+    bb_policy policy = {};
+    policy.retry_attempts = 1;
+    policy.retry_initial_ms = policy.retry_max_ms = 100;
+    policy.tiers = 2;
+    const bb_judged record = {BUSBAR_STAGE_SINK, BUSBAR_RETRY, RECORD, 9, 9};
+    for (guint tier = 0; tier < 2; tier++) {
+        policy.tier = tier;
+        EXPECT_EQ(BB_ACTION_DEFER, bb_policy_decide(&policy, &record, 1).action);
+        EXPECT_EQ(0, bb_policy_decide(&policy, &record, 1).delay_ms);
+    }
+    policy.tier = 2;
+    EXPECT_EQ(BB_ACTION_DEAD_LETTER, bb_policy_decide(&policy, &record, 1).action);
+    const bb_judged outage = {BUSBAR_STAGE_SINK, BUSBAR_RETRY, ALL, 9, 0};
+    EXPECT_EQ(BB_ACTION_RETRY, bb_policy_decide(&policy, &outage, 1).action);
+    const bb_judged flush = {BUSBAR_STAGE_FLUSH, BUSBAR_RETRY, RECORD, 1, 0};
+    EXPECT_EQ(BB_ACTION_RETRY, bb_policy_decide(&policy, &flush, 1).action);
+    policy.tier = 0;
+    const bb_judged refused = {BUSBAR_STAGE_SINK, BUSBAR_REJECT, RECORD, 1, 0};
+    EXPECT_EQ(BB_ACTION_DEAD_LETTER, bb_policy_decide(&policy, &refused, 1).action);
+    EXPECT_STREQ("defer", bb_action_name(BB_ACTION_DEFER));
+    policy.tier = 2;
+    policy.on_exhausted = BB_ACTION_DROP;
+    EXPECT_EQ(BB_ACTION_DROP, bb_policy_decide(&policy, &record, 1).action);
+}
+
 TEST(Policy, EveryRow)
 {
     for (const Row &row : rows) {
