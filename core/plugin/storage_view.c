@@ -29,6 +29,13 @@ static void give(void *to, uint32_t to_size, const void *from, uint32_t from_siz
     memcpy(to, &size, MIN(sizeof(size), to_size)); /* the first member of each */
 }
 
+static uint32_t order_of(bb_order order)
+{
+    return order == BB_ORDER_KEY         ? BUSBAR_ORDER_KEY
+           : order == BB_ORDER_PARTITION ? BUSBAR_ORDER_PARTITION
+                                         : BUSBAR_ORDER_NONE;
+}
+
 static int32_t get_binding(busbar_call *call, busbar_binding *ret_binding)
 {
     const bb_call *own = bb_call_of(call);
@@ -45,6 +52,8 @@ static int32_t get_binding(busbar_call *call, busbar_binding *ret_binding)
         .group = busbar_text(type->group),
         .contract = {contract, size},
         .process = busbar_text(process_id()),
+        .order = order_of(type->settings->order),
+        .lanes = type->settings->concurrency,
     };
     give(ret_binding, ret_binding->struct_size, &binding, sizeof(binding));
     return 1;

@@ -138,6 +138,8 @@ const layout_entry layout_measured[] = {
     {AT(busbar_binding, group)},
     {AT(busbar_binding, contract)},
     {AT(busbar_binding, process)},
+    {AT(busbar_binding, order)},
+    {AT(busbar_binding, lanes)},
     {SIZE(busbar_position)},
     {AT(busbar_position, struct_size)},
     {AT(busbar_position, lost)},

@@ -19,6 +19,13 @@ extern "C" {
 
 #define BUSBAR_STORAGE_EXTENSION "busbar.storage/1"
 
+/** @brief What stays in order, `consume.order` of the configuration. */
+enum {
+    BUSBAR_ORDER_KEY = 1,       /* records of a key; a partition's lanes share it by key */
+    BUSBAR_ORDER_PARTITION = 2, /* records of a partition: one lane at a time has it, by offset */
+    BUSBAR_ORDER_NONE = 3
+};
+
 /** @brief What an instance of a handler works for. @owns the host: lives as long as the instance */
 typedef struct busbar_binding {
     uint32_t struct_size;
@@ -29,6 +36,8 @@ typedef struct busbar_binding {
     busbar_bytes group;    /* consumer group */
     busbar_bytes contract; /* the JSON Schema text */
     busbar_bytes process;  /* an id of this process; no other process ever had it */
+    uint32_t order;        /* BUSBAR_ORDER_*; 0: an older host, not known */
+    uint32_t lanes;        /* instances that share the partitions of this process; 0: not known */
 } busbar_binding;
 
 /** @brief Where a record stands in its partition. */

@@ -1,0 +1,189 @@
+"""A throw-away S3 server (versitygw on a temporary folder), a proxy with faults before it, and readers that are not ours.
+
+Environment
+  BUSBAR_CACHE  where the server's program and the readers' wheels are kept (~/.cache/busbar)
+"""
+import http.client
+import http.server
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+import kit  # noqa: E402
+
+CACHE = os.environ.get("BUSBAR_CACHE", os.path.expanduser("~/.cache/busbar"))
+GATEWAY = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+ACCESS, SECRET, BUCKET = "test-user", "wonder/land+secret", "ownlens"
+
+
+def gateway():
+    """The server's program, built by Go once. Skips the test where it cannot be had."""
+    folder = os.path.join(CACHE, "versitygw")
+    program = os.path.join(folder, "versitygw")
+    if os.path.exists(program):
+        return program
+    if not shutil.which("go"):
+        raise unittest.SkipTest("no S3 server: Go is not installed, which builds versitygw")
+    version = re.search(r"go(\d+)\.(\d+)", subprocess.run(["go", "version"], capture_output=True, text=True).stdout)
+    if not version or (int(version[1]), int(version[2])) < (1, 21):
+        raise unittest.SkipTest("no S3 server: versitygw needs a Go of 1.21 or later that fetches the one it needs")
+    made = subprocess.run(["go", "install", GATEWAY], env={**os.environ, "GOBIN": folder}, capture_output=True, text=True)
+    if made.returncode or not os.path.exists(program):
+        raise unittest.SkipTest("no S3 server: go install " + GATEWAY + " failed: " + made.stderr.strip()[-300:])
+    return program
+
+
+def readers():
+    """Makes pyarrow, duckdb and deltalake importable, from a virtual environment that is made once."""
+    folder = os.path.join(CACHE, "lake.venv")
+    site = os.path.join(folder, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
+    if not all(os.path.isdir(os.path.join(site, name)) for name in ("pyarrow", "duckdb", "deltalake")):
+        made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
+        if not made.returncode:
+            made = subprocess.run([os.path.join(folder, "bin", "pip"), "install", "-q", "pyarrow", "duckdb", "deltalake"],
+                                  capture_output=True, text=True)
+        if made.returncode:
+            raise unittest.SkipTest("no readers: pyarrow, duckdb and deltalake cannot be installed: " +
+                                    (made.stderr or made.stdout).strip()[-300:])
+    if site not in sys.path:
+        sys.path.append(site)
+
+
+class Gateway:
+    """What is in the bucket is read from its folder, not through what is tested."""
+
+    def __init__(self):
+        program = gateway()
+        self.folder = tempfile.mkdtemp(prefix="busbar-s3-", dir="/tmp")
+        self.root = os.path.join(self.folder, "data")
+        os.makedirs(os.path.join(self.root, BUCKET))
+        os.makedirs(os.path.join(self.folder, "meta"))
+        self.port = kit.free_ports(1)
+        self.process = None
+        self.command = [program, "--quiet", "--port", f"127.0.0.1:{self.port}", "--access", ACCESS, "--secret", SECRET, "posix",
+                        "--sidecar", os.path.join(self.folder, "meta"), self.root]
+        self.start()
+
+    def start(self):
+        self.log = open(os.path.join(self.folder, "log"), "ab")
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        kit.wait_for(self.answers)
+
+    def answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError("versitygw ended: " + open(os.path.join(self.folder, "log")).read()[-500:])
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        kit.stop(self.process, 9)
+        self.log.close()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def objects(self, under=""):
+        """Names of objects below a path, journal included, in order."""
+        base, found = os.path.join(self.root, BUCKET), []
+        for folder, _, files in os.walk(os.path.join(base, under)):
+            found += [os.path.relpath(os.path.join(folder, name), base) for name in files if ".sgwtmp" not in folder]
+        return sorted(found)
+
+    def path(self, key):
+        return os.path.join(self.root, BUCKET, key)
+
+    def clear(self, under):
+        shutil.rmtree(self.path(under), ignore_errors=True)
+        shutil.rmtree(os.path.join(self.folder, "meta", BUCKET, under), ignore_errors=True)
+
+
+class Faults:
+    """A proxy before the gateway. `decide(method, path, number)` says what happens to a request:
+    None (it goes through), a status, "reset", or "lost" (it goes through, its answer does not come)."""
+
+    def __init__(self, port):
+        self.decide = lambda method, path, number: None
+        self.killed = lambda: None  # called at "lost-and-killed", when the server has the request
+        self.seen = []
+        self.lock = threading.Lock()
+        faults = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def work(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                with faults.lock:
+                    faults.seen.append((self.command, self.path))
+                    number = len(faults.seen)
+                fault = faults.decide(self.command, self.path, number)
+                if isinstance(fault, int):
+                    text = f"<Error><Code>{'SlowDown' if fault == 503 else 'Fault'}</Code><Message>made</Message></Error>"
+                    return self.answer(fault, [], text.encode())
+                if fault == "reset":
+                    return self.cut()
+                upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+                upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in headers.items():
+                    upstream.putheader(name, value)
+                upstream.endheaders(body)
+                reply = upstream.getresponse()
+                data = reply.read()
+                upstream.close()
+                if fault == "lost-and-killed":
+                    faults.killed()
+                if fault in ("lost", "lost-and-killed"):
+                    return self.cut()
+                kept = [(n, v) for n, v in reply.getheaders() if n.lower() in ("etag", "content-type")]
+                self.answer(reply.status, kept, data, reply.getheader("Content-Length"))
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = work
+
+            def answer(self, status, headers, data, length=None):
+                self.send_response(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(data)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(data)
+
+            def cut(self):
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+
+            def log_message(self, *arguments):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *arguments):
+                pass  # a client that was cut off
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
