@@ -209,7 +209,7 @@ static CURLcode set_body(s3_client *client, const s3_request *request)
 /* Why a request was refused: the server's own code and text. */
 static void describe(s3_client *client, const s3_request *request, s3_reply *reply)
 {
-    handler_buffer code = {NULL, 0, 0}, text = {NULL, 0, 0};
+    handler_buffer code = {.data = NULL}, text = {.data = NULL};
     const char *behind = NULL;
     const char *xml = client->answer.data;
     bool has_code = s3_xml_text(xml, "Code", &code, &behind);

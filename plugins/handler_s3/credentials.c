@@ -157,7 +157,7 @@ static bool from_container(s3_credentials *to, char trouble[512])
     const char *relative = getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     const char *full = getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     const char *token = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    handler_buffer answer = {NULL, 0, 0};
+    handler_buffer answer = {.data = NULL};
     char url[1024], header[8192];
     if (relative)
         (void)snprintf(url, sizeof(url), "http://169.254.170.2%s", relative);
@@ -179,7 +179,7 @@ static bool from_machine(s3_credentials *to, char trouble[512])
 {
     static const char path[] = "latest/meta-data/iam/security-credentials";
     const char *base = getenv("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    handler_buffer answer = {NULL, 0, 0};
+    handler_buffer answer = {.data = NULL};
     char url[1024], header[2048];
     base = base ? base : "http://169.254.169.254";
     size_t size = strlen(base);

@@ -194,7 +194,7 @@ static bool add_row(handling *at)
         s3_place *place = find_place(at, origin);
         if (!place)
             return at->verdicts[at->index] != 0;
-        if (pg_ranges_has(&place->known, origin->offset)) {
+        if (handler_ranges_has(&place->known, origin->offset)) {
             pass_stored(at, place, origin);
             return true;
         }

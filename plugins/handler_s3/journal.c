@@ -28,7 +28,7 @@ s3_place *s3_places_get(s3_places *places, int32_t partition)
 void s3_places_clear(s3_places *places)
 {
     for (size_t i = 0; i < places->count; i++)
-        pg_ranges_clear(&places->list[i].known);
+        handler_ranges_clear(&places->list[i].known);
     free(places->list);
     *places = (s3_places){0, NULL};
 }
@@ -56,7 +56,7 @@ static bool add_part(handler_buffer *out, busbar_bytes text)
 bool s3_journal_init(s3_journal *journal, const s3_settings *settings, s3_client *client,
                      const busbar_binding *binding)
 {
-    handler_buffer folder = {NULL, 0, 0};
+    handler_buffer folder = {.data = NULL};
     uint64_t random = 0;
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
         return false;
@@ -115,6 +115,34 @@ static void name_entry(const s3_journal *journal, const s3_place *place, uint64_
                        (int)place->partition);
 }
 
+/* Ranges as a list: first, last, first, last. NULL: out of memory. */
+static json_t *list_of(const handler_ranges *ranges)
+{
+    json_t *list = json_array();
+    bool good = list != NULL;
+    for (size_t i = 0; good && i < ranges->count; i++)
+        good = json_array_append_new(list, json_integer(ranges->list[i].first)) == 0 &&
+               json_array_append_new(list, json_integer(ranges->list[i].last)) == 0;
+    if (good)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* Adds such a list. False: it is none, or memory is out. */
+static bool add_list(handler_ranges *ranges, const json_t *list)
+{
+    size_t count = json_array_size(list);
+    bool good = json_is_array(list) && count % 2 == 0;
+    for (size_t i = 0; good && i < count; i += 2) {
+        const json_t *first = json_array_get(list, i), *last = json_array_get(list, i + 1);
+        good = json_is_integer(first) && json_is_integer(last) &&
+               json_integer_value(first) <= json_integer_value(last) &&
+               handler_ranges_add(ranges, json_integer_value(first), json_integer_value(last));
+    }
+    return good;
+}
+
 static bool note_number(const char *key, void *user)
 {
     const char *name = strrchr(key, '/');
@@ -171,7 +199,7 @@ static json_t *read_entry(s3_journal *journal, const s3_place *place, uint64_t n
     }
     const handler_buffer *text = s3_client_answer(journal->client);
     json_t *entry = json_loadb(text->data, text->size, 0, NULL);
-    if (entry && json_string_value(json_object_get(entry, "stored")))
+    if (entry && json_is_array(json_object_get(entry, "stored")))
         return entry;
     json_decref(entry);
     fault->lasting = true;
@@ -184,7 +212,7 @@ static json_t *read_entry(s3_journal *journal, const s3_place *place, uint64_t n
  * announced it can still put it. */
 static bool settle_object(s3_journal *journal, const char *key, bool *ret_there, s3_fault *fault)
 {
-    handler_buffer empty = {NULL, 0, 0};
+    handler_buffer empty = {.data = NULL};
     s3_reply reply;
     bool good = journal->make_empty(journal->user, key, &empty);
     if (!good)
@@ -212,17 +240,16 @@ static bool settle(s3_journal *journal, s3_place *place, const json_t *entry, bo
     size_t i;
     json_t *object;
     bool there = true;
-    if (!pg_ranges_read(&place->known, json_string_value(json_object_get(entry, "stored")))) {
+    if (!add_list(&place->known, json_object_get(entry, "stored"))) {
         s3_fault_set(fault, false, "out of memory, or the journal was changed by hand");
         return false;
     }
     json_array_foreach(json_object_get(entry, "objects"), i, object)
     {
         const char *key = json_string_value(json_object_get(object, "key"));
-        const char *offsets = json_string_value(json_object_get(object, "offsets"));
-        if (!key || !offsets || (look && !settle_object(journal, key, &there, fault)))
+        if (!key || (look && !settle_object(journal, key, &there, fault)))
             return false;
-        if (there && !pg_ranges_read(&place->known, offsets)) {
+        if (there && !add_list(&place->known, json_object_get(object, "offsets"))) {
             s3_fault_set(fault, false, "out of memory, or the journal was changed by hand");
             return false;
         }
@@ -232,20 +259,12 @@ static bool settle(s3_journal *journal, s3_place *place, const json_t *entry, bo
 
 static json_t *begin_entry(const s3_journal *journal, const s3_place *place)
 {
-    pg_buffer stored = {0};
-    pg_ranges_write(&place->known, &stored);
-    json_t *entry = stored.failed ? NULL
-                                  : json_pack("{s:s,s:s,s:[]}", "busbar", "s3/1", "writer",
-                                              journal->writer, "objects");
     char owner[64];
     (void)snprintf(owner, sizeof(owner), "%s/%" PRId64, journal->process, place->assignment);
-    if (entry && (json_object_set_new(entry, "owner", json_string(owner)) != 0 ||
-                  json_object_set_new(entry, "stored", json_string(stored.data)) != 0)) {
-        json_decref(entry);
-        entry = NULL;
-    }
-    pg_buffer_clear(&stored);
-    return entry;
+    json_t *stored = list_of(&place->known);
+    return stored ? json_pack("{s:s,s:s,s:s,s:o,s:[]}", "busbar", "s3/1", "owner", owner, "writer",
+                              journal->writer, "stored", stored, "objects")
+                  : NULL;
 }
 
 /* Puts the place's next entry. */
@@ -282,7 +301,7 @@ static int try_take(s3_journal *journal, s3_place *place, bool *ret_stale, s3_fa
     uint64_t last = 0;
     int64_t assignment = 0;
     fault->text[0] = '\0';
-    pg_ranges_reset(&place->known);
+    handler_ranges_reset(&place->known);
     if (!find_last(journal, place, &last, fault))
         return S3_PUT_FAILED;
     json_t *found = last ? read_entry(journal, place, last, fault) : NULL;
@@ -333,20 +352,16 @@ bool s3_journal_take(s3_journal *journal, s3_place *place, int64_t assignment, i
 
 static bool add_object(json_t *list, const s3_object *object)
 {
-    pg_buffer offsets = {0};
-    pg_ranges_write(&object->offsets, &offsets);
-    bool good =
-        !offsets.failed && json_array_append_new(list, json_pack("{s:s,s:s}", "key", object->key,
-                                                                 "offsets", offsets.data)) == 0;
-    pg_buffer_clear(&offsets);
-    return good;
+    json_t *offsets = list_of(&object->offsets);
+    return offsets && json_array_append_new(list, json_pack("{s:s,s:o}", "key", object->key,
+                                                            "offsets", offsets)) == 0;
 }
 
 static json_t *write_entry(s3_journal *journal, s3_place *place, s3_object *objects,
                            const char *topic, const char *suffix, s3_fault *fault)
 {
     if (place->finished_below > place->finished_from &&
-        !pg_ranges_add(&place->known, place->finished_from, place->finished_below - 1))
+        !handler_ranges_add(&place->known, place->finished_from, place->finished_below - 1))
         return NULL;
     json_t *entry = begin_entry(journal, place);
     bool good = entry != NULL;
@@ -398,7 +413,8 @@ bool s3_journal_announce(s3_journal *journal, s3_place *place, s3_object *object
 bool s3_journal_stored(s3_place *place, const s3_object *objects)
 {
     for (const s3_object *at = objects; at; at = at->next) {
-        if (at->partition == place->partition && !pg_ranges_add_all(&place->known, &at->offsets))
+        if (at->partition == place->partition &&
+            !handler_ranges_add_all(&place->known, &at->offsets))
             return false;
     }
     return true;

@@ -19,10 +19,10 @@ typedef struct s3_place {
     int32_t partition;
     int64_t assignment;
     bool taken;
-    bool told;       /* that records of it had been stored before */
-    int64_t wait_ms; /* not to be taken before; 0: at any time */
-    uint64_t next;   /* number of the next entry */
-    pg_ranges known; /* stored */
+    bool told;            /* that records of it had been stored before */
+    int64_t wait_ms;      /* not to be taken before; 0: at any time */
+    uint64_t next;        /* number of the next entry */
+    handler_ranges known; /* stored */
     int64_t finished_from, finished_below;
 } s3_place;
 

@@ -36,7 +36,7 @@ s3_object *s3_objects_get(s3_objects *objects, int32_t partition, const char *da
     object->first = -1;
     object->rows = 0;
     object->raw.size = object->body.size = 0;
-    pg_ranges_reset(&object->offsets);
+    handler_ranges_reset(&object->offsets);
     object->next = objects->list;
     objects->list = object;
     return object;
@@ -49,7 +49,7 @@ bool s3_objects_added(s3_objects *objects, s3_object *object, int64_t offset)
     object->rows++;
     object->full = object->rows >= objects->settings->max_rows ||
                    object->raw.size >= objects->settings->max_bytes;
-    return pg_ranges_add(&object->offsets, offset, offset);
+    return handler_ranges_add(&object->offsets, offset, offset);
 }
 
 void s3_objects_reset(s3_objects *objects)
@@ -68,7 +68,7 @@ void s3_objects_clear(s3_objects *objects)
     while (objects->spare) {
         s3_object *object = objects->spare;
         objects->spare = object->next;
-        pg_ranges_clear(&object->offsets);
+        handler_ranges_clear(&object->offsets);
         handler_buffer_clear(&object->raw);
         handler_buffer_clear(&object->body);
         free(object);

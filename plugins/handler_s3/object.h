@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "../handler_common/buffer.h"
-#include "../handler_postgresql/ranges.h"
+#include "../handler_common/ranges.h"
 #include "settings.h"
 
 enum { S3_DATE_SIZE = 11, S3_KEY_MAX = 1024 };
@@ -16,7 +16,7 @@ typedef struct s3_object {
     int32_t partition;
     char date[S3_DATE_SIZE]; /* "": the event has none */
     bool full;               /* takes no more rows */
-    pg_ranges offsets;
+    handler_ranges offsets;
     int64_t first;
     uint64_t rows;
     handler_buffer raw;  /* rows as they came */

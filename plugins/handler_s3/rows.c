@@ -80,7 +80,7 @@ static bool ends_with(const char *text, const char *end)
 
 bool s3_rows_empty(void *user, const char *key, handler_buffer *out)
 {
-    const handler_buffer nothing = {NULL, 0, 0};
+    const handler_buffer nothing = {.data = NULL};
     (void)user; /* lines are the same for every event type */
     int compression = ends_with(key, ".gz") ? S3_GZIP : ends_with(key, ".zst") ? S3_ZSTD : S3_PLAIN;
     return pack(compression, &nothing, out);

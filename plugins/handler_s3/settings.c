@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../handler_common/buffer.h"
+#include "../handler_common/columns.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -34,32 +34,14 @@ static json_t *choose(const s3_settings *settings, const char *event, const char
     return value ? value : json_object_get(settings->annotation, name);
 }
 
-/* "{domain}" and "{event}" of "customer.user_event". */
+/* Without slashes at its ends; NULL: out of memory. */
 static char *expand_path(const char *form, const char *event)
 {
-    handler_buffer text = {NULL, 0, 0};
-    size_t domain = strcspn(event, ".");
-    const char *name = event[domain] ? event + domain + 1 : event;
-    bool good = true;
-    while (*form == '/')
-        form++;
-    while (good && *form) {
-        if (strncmp(form, "{domain}", 8) == 0) {
-            good = handler_buffer_add(&text, event, domain);
-            form += 8;
-        } else if (strncmp(form, "{event}", 7) == 0) {
-            good = handler_buffer_add_text(&text, name);
-            form += 7;
-        } else {
-            good = handler_buffer_add(&text, form++, 1);
-        }
-    }
-    while (good && text.size && text.data[text.size - 1] == '/')
-        text.size--;
-    if (good && handler_buffer_add(&text, "", 1))
-        return text.data;
-    handler_buffer_clear(&text);
-    return NULL;
+    char *path = handler_expand_name(form + strspn(form, "/"), event);
+    size_t size = path ? strlen(path) : 0;
+    while (size && path[size - 1] == '/')
+        path[--size] = '\0';
+    return path;
 }
 
 static const char *check_path(const char *path)

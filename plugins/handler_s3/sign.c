@@ -63,7 +63,7 @@ bool s3_sign(const s3_signing *request, char ret_stamp[S3_STAMP_SIZE],
     struct tm utc;
     char day[9], scope[160], text[400], hash[S3_HASH_SIZE];
     uint8_t key[HANDLER_SHA256_SIZE];
-    handler_buffer canonical = {NULL, 0, 0};
+    handler_buffer canonical = {.data = NULL};
     if (!gmtime_r(&now, &utc) || !strftime(day, sizeof(day), "%Y%m%d", &utc) ||
         !strftime(ret_stamp, S3_STAMP_SIZE, "%Y%m%dT%H%M%SZ", &utc))
         return false;

@@ -66,7 +66,7 @@ typedef struct upload {
 
 static bool begin_upload(upload *up, s3_reply *reply)
 {
-    handler_buffer id = {NULL, 0, 0}, encoded = {NULL, 0, 0};
+    handler_buffer id = {.data = NULL}, encoded = {.data = NULL};
     const char *behind = NULL;
     const s3_request request = {.method = "POST", .key = up->key, .query = "uploads="};
     bool good = s3_client_send(up->client, &request, reply);
@@ -198,7 +198,7 @@ static void decode_url(char *text)
 static bool visit_page(const char *xml, bool (*visit)(const char *key, void *user), void *user,
                        handler_buffer *last, bool *ret_more)
 {
-    handler_buffer text = {NULL, 0, 0};
+    handler_buffer text = {.data = NULL};
     const char *at = xml, *behind = NULL;
     bool goes_on = true;
     while (goes_on && s3_xml_text(at, "Key", &text, &behind)) {
@@ -217,7 +217,7 @@ static bool visit_page(const char *xml, bool (*visit)(const char *key, void *use
 bool s3_store_list(s3_client *client, const char *prefix, const char *after,
                    bool (*visit)(const char *key, void *user), void *user, s3_reply *ret_reply)
 {
-    handler_buffer query = {NULL, 0, 0}, last = {NULL, 0, 0};
+    handler_buffer query = {.data = NULL}, last = {.data = NULL};
     bool more = true;
     bool good = handler_buffer_add(&last, after, strlen(after) + 1);
     while (good && more) {
