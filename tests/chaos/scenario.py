@@ -488,7 +488,7 @@ class Run:
         mode = self.mode
         cut = "were not finished in time" in self.log()  # a drain past its bound, because what it needs is away
         self.repeats |= cut
-        self.losses |= cut
+        self.losses |= cut or "records may be lost" in self.log()  # partitions went while the answer to a commit was missing
         result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
         if self.order == "none":
             result = self.without_order(result)

@@ -182,7 +182,10 @@ class Rebalance : public ::testing::Test
             if (g_get_monotonic_time() > deadline)
                 return false;
             tick();
-            (void)bb_consumer_read(consumer, 20);
+            if (consumer->tier)
+                bb_tier_read(consumer, 20);
+            else
+                (void)bb_consumer_read(consumer, 20);
         }
         return true;
     }
@@ -209,6 +212,12 @@ class Rebalance : public ::testing::Test
     Offsets committed()
     {
         return broker.committed(name, PARTITIONS, name + "-group");
+    }
+    // Each record at most once.
+    bool is_once(int partition)
+    {
+        Offsets seen = passed[partition];
+        return std::set<gint64>(seen.begin(), seen.end()).size() == seen.size();
     }
     double counted(bb_rebalance_kind kind)
     {
@@ -472,6 +481,76 @@ TEST_F(Rebalance, ExactlyOnceCommitsNothingOutsideOfATransaction)
     revoke({0});
     EXPECT_EQ((Offsets{NONE, NONE, NONE}), committed());
     EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+}
+
+TEST_F(Rebalance, AtMostOnceCommitsFirstAndReadsNothingAgain)
+{
+    event->settings->delivery = BB_AT_MOST_ONCE;
+    refused = {{0, 3}, {1, 5}};
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    EXPECT_EQ((Offsets{EACH, EACH, NONE}), committed()); // before they are handled
+    revoke({1}); // it cannot be finished: what is out is given up, and lost
+    EXPECT_TRUE(said.sought.empty());
+    EXPECT_EQ(1u, bb_partitions_assigned(consumer->partitions));
+    refused.clear();
+    assign({1});
+    broker.produce_good(name, 100, PARTITIONS, PARTITIONS);
+    ASSERT_TRUE(until([this] { return !passed[0].empty() && passed[0].back() == EACH; }));
+    ASSERT_TRUE(until([this] { return !passed[1].empty() && passed[1].back() == EACH; }));
+    EXPECT_EQ((Offsets{0, 1, 2, EACH}), passed[0]);
+    EXPECT_EQ((Offsets{0, 1, 2, 3, 4, EACH}), passed[1]);
+    EXPECT_EQ("", failure());
+}
+
+TEST_F(Rebalance, AtMostOnceFinishesWhatIsCommittedOfPartitionsThatAreLost)
+{
+    event->settings->delivery = BB_AT_MOST_ONCE;
+    refused = {{0, 3}};
+    make("EAGER");
+    assign({0});
+    ASSERT_TRUE(until_read(0));
+    refused.clear(); // the handler is well again, and nobody else will get these
+    said.lost = true;
+    const_cast<bb_settings *>(settings->get())->drain_ms = 30000;
+    revoke({0});
+    EXPECT_TRUE(is_whole(0));
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+}
+
+TEST_F(Rebalance, AtMostOnceFinishesWhatIsCommittedWhenAllIsGivenUp)
+{
+    event->settings->delivery = BB_AT_MOST_ONCE;
+    refused = {{0, 3}};
+    make("COOPERATIVE");
+    assign({0});
+    ASSERT_TRUE(until_read(0));
+    refused.clear();
+    const_cast<bb_settings *>(settings->get())->drain_ms = 30000;
+    rebalance(RD_KAFKA_RESP_ERR__TIMED_OUT, {});
+    EXPECT_TRUE(is_whole(0) && is_once(0));
+    EXPECT_FALSE(consumer->has_assignment);
+}
+
+TEST_F(Rebalance, ARetryTopicIsReadAgainFromWhatWasGivenUp)
+{
+    TopicType source("the-source", name + "-group");
+    event->type.source = &source.type;
+    event->type.tier = 1;
+    refused = {{0, 3}, {1, 5}};
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until_read(0) && until_read(1));
+    revoke({1});
+    EXPECT_EQ((Offsets{3, 5, NONE}), committed());
+    EXPECT_EQ((std::vector<std::pair<int, gint64>>{{0, 3}}), said.sought);
+    refused.clear();
+    ASSERT_TRUE(until([this] { return is_whole(0); }));
+    rebalance(RD_KAFKA_RESP_ERR__TIMED_OUT, {});
+    EXPECT_EQ(0u, bb_partitions_assigned(consumer->partitions));
+    assign({1});
+    ASSERT_TRUE(until([this] { return is_whole(1); }));
 }
 
 TEST_F(Rebalance, LanesOfTheirOwnAreWaitedFor)

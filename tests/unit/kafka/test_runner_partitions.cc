@@ -116,6 +116,10 @@ TEST_F(Partitions, WhatIsNotInHandIsLeftAlone)
     bb_partitions_revoke(partitions, 1);
     bb_partitions_revoke(partitions, 1);
     bb_partitions_restart(partitions); /* 2 alone */
+    bb_partitions_renew(partitions);
+    bb_partitions_committed(partitions);
+    EXPECT_TRUE(bb_partitions_complete(partitions));
+    EXPECT_EQ(nullptr, bb_partitions_resumed_map(partitions, 0, 5));
     EXPECT_EQ(1u, bb_partitions_assigned(partitions));
     EXPECT_EQ(nullptr, bb_partitions_get(partitions, 0));
     EXPECT_EQ(Offsets{}, to_commit());
