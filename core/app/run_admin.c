@@ -88,13 +88,32 @@ static json_t *describe_partitions(const GArray *states)
     return list;
 }
 
+/* The handlers that have a breaker: it is open while the handler is down. */
+static json_t *describe_handlers(const bb_event_type *type)
+{
+    json_t *list = json_array();
+    for (guint i = 0; i < type->handlers->len; i++) {
+        const bb_handler_binding *handler = g_ptr_array_index(type->handlers, i);
+        if (!handler->breaker)
+            continue;
+        bb_breaker_status breaker = bb_breaker_read(handler->breaker);
+        double since = (double)(bb_clock_monotonic_ms() - breaker.since_ms) / 1000;
+        json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:I, s:I}", "handler", handler->name,
+                                              "down", breaker.open, "down_seconds",
+                                              breaker.open ? json_real(since) : json_null(),
+                                              "failures", (json_int_t)breaker.failures, "times",
+                                              (json_int_t)breaker.opened));
+    }
+    return list;
+}
+
 static json_t *describe_type(const bb_event_type *type, const bb_run_status *status)
 {
     const bb_run_counts *counts = &status->counts;
     /* what a plugin said may hold any byte, and jansson takes UTF-8 only */
     g_autofree char *error = status->error ? g_utf8_make_valid(status->error, -1) : NULL;
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:o, s:o}",
         "event", type->full_name, "topic", type->topic, "group", type->group, "state",
         bb_run_state_name(status->state), "error", error, "consumed", (json_int_t)counts->consumed,
         "handled", (json_int_t)counts->handled, "dropped", (json_int_t)counts->dropped,
@@ -102,8 +121,8 @@ static json_t *describe_type(const bb_event_type *type, const bb_run_status *sta
         (json_int_t)counts->deferred, "retries", (json_int_t)counts->retries, "in_flight",
         (json_int_t)counts->in_flight, "lag", number(counts->lag), "lag_seconds",
         status->lag_seconds < 0 ? json_null() : json_real(status->lag_seconds),
-        "oldest_in_flight_seconds", status->oldest_seconds, "partitions",
-        describe_partitions(status->partitions));
+        "oldest_in_flight_seconds", status->oldest_seconds, "handlers", describe_handlers(type),
+        "partitions", describe_partitions(status->partitions));
 }
 
 /* The retry topics, as event types of their own, with what waits there. */

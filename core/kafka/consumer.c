@@ -139,6 +139,20 @@ static void on_retried(void *user, guint count, const bb_fault *fault, gint64 de
                        fault->message, (double)delay_ms / 1000, fault->attempts + 1);
 }
 
+static void on_switched(void *user, const char *name, const bb_fault *fault)
+{
+    bb_consumer *consumer = user;
+    if (fault) {
+        bb_consumer_count_breaker(consumer, name, 1);
+        bb_log_warning("%s: handler %s is down: %s; it is asked again by one lane at a time, and "
+                       "all that use it wait",
+                       consumer->type->full_name, name, fault->message);
+    } else {
+        bb_log_info("%s: handler %s is back", consumer->type->full_name, name);
+    }
+    bb_consumer_show_breakers(consumer);
+}
+
 static void on_stopped(void *user, const bb_fault *fault)
 {
     bb_consumer *consumer = user;
@@ -150,8 +164,8 @@ static void on_stopped(void *user, const bb_fault *fault)
                      consumer->ahead ? "is lost" : "will be read again");
 }
 
-static const bb_lane_ops lane_ops = {on_dead_letter,       on_emit, on_retried, on_stopped,
-                                     bb_consumer_complete, on_defer};
+static const bb_lane_ops lane_ops = {
+    on_dead_letter, on_emit, on_retried, on_switched, on_stopped, bb_consumer_complete, on_defer};
 
 static gboolean make_lanes(bb_consumer *consumer, GError **error)
 {

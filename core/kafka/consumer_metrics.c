@@ -94,6 +94,44 @@ static void make_tiers(bb_consumer *consumer)
     bb_metric_record(consumer->metrics.next_due, NAN);
 }
 
+void bb_consumer_show_breakers(bb_consumer *consumer)
+{
+    const GPtrArray *handlers = consumer->type->handlers;
+    for (guint i = 0; consumer->context->metrics && handlers && i < handlers->len; i++) {
+        const bb_handler_binding *handler = g_ptr_array_index(handlers, i);
+        if (!handler->breaker)
+            continue;
+        g_autofree char *labels = g_strdup_printf("handler=\"%s\"", handler->name);
+        bb_metric_record(bb_metrics_get(consumer->context->metrics, BUSBAR_GAUGE,
+                                        "busbar_breaker_open", labels,
+                                        "1 while a handler is down and only asked now and then"),
+                         bb_breaker_is_open(handler->breaker));
+    }
+}
+
+void bb_consumer_count_breaker(bb_consumer *consumer, const char *handler, guint times)
+{
+    if (!consumer->context->metrics)
+        return;
+    g_autofree char *labels = g_strdup_printf("handler=\"%s\"", handler);
+    bb_metric_record(bb_metrics_get(consumer->context->metrics, BUSBAR_COUNTER,
+                                    "busbar_breaker_opened_total", labels,
+                                    "Times that a handler was found to be down"),
+                     times);
+}
+
+/* They have their series from the start. */
+static void make_breakers(bb_consumer *consumer)
+{
+    const GPtrArray *handlers = consumer->type->handlers;
+    for (guint i = 0; handlers && i < handlers->len; i++) {
+        const bb_handler_binding *handler = g_ptr_array_index(handlers, i);
+        if (handler->breaker)
+            bb_consumer_count_breaker(consumer, handler->name, 0);
+    }
+    bb_consumer_show_breakers(consumer);
+}
+
 void bb_consumer_make_metrics(bb_consumer *consumer)
 {
     if (!consumer->context->metrics)
@@ -136,6 +174,7 @@ void bb_consumer_make_metrics(bb_consumer *consumer)
     make_rebalances(consumer);
     make_transactions(consumer);
     make_tiers(consumer);
+    make_breakers(consumer);
 }
 
 /* Makes the gauges of partitions up to `partition`. */

@@ -103,6 +103,10 @@ void bb_consumer_pause(bb_consumer *consumer, gint64 timeout_ms);
 
 /* consumer_metrics.c */
 void bb_consumer_make_metrics(bb_consumer *consumer);
+/* Of the handlers: whether their breakers are open. [any thread] */
+void bb_consumer_show_breakers(bb_consumer *consumer);
+/* That of `handler` was opened. [any thread] */
+void bb_consumer_count_breaker(bb_consumer *consumer, const char *handler, guint times);
 /* The gauges of single partitions, from a picture (bb_partition_status). */
 void bb_consumer_show_partitions(bb_consumer *consumer, const GArray *states);
 

@@ -108,6 +108,7 @@ void bb_consumer_take_picture(bb_consumer *consumer)
     gint64 next_due_ms = consumer->tier ? bb_tier_next_due(consumer) : -1;
     bb_metric_record(consumer->metrics.next_due,
                      next_due_ms < 0 ? NAN : (double)(next_due_ms - taken.wall_ms) / 1000);
+    bb_consumer_show_breakers(consumer);
     bb_monitor_lock(&consumer->monitor);
     GArray *before = consumer->pictured;
     consumer->pictured = taken.states;

@@ -8,6 +8,7 @@
 
 #include "config/settings.h"
 #include "contract/contract.h"
+#include "pipeline/breaker.h"
 
 /* A handler bound to an event type. */
 typedef struct bb_handler_binding {
@@ -19,6 +20,7 @@ typedef struct bb_handler_binding {
     int32_t (*storage)(busbar_call *call, busbar_bytes config, busbar_bytes request,
                        busbar_bytes *ret_reply); /* NULL: nothing to make */
     char *config;                                /* JSON text for `open` */
+    bb_breaker *breaker; /* shared by all that use this handler; NULL: there is none */
 } bb_handler_binding;
 
 typedef struct bb_event_type {

@@ -35,6 +35,9 @@ typedef struct bb_lane_ops {
                     char **ret_reason);
     /* `count` records (0: a flush or an open) will be tried again after `delay_ms`. */
     void (*retried)(void *user, guint count, const bb_fault *fault, gint64 delay_ms);
+    /* The breaker of handler `name` was opened by a call of this lane that ended in `fault`, or
+     * (NULL) closed by one. */
+    void (*switched)(void *user, const char *name, const bb_fault *fault);
     /* The event type cannot go on; once. What the lane held is given up, unfinished. */
     void (*stopped)(void *user, const bb_fault *fault);
     /* Adds the headers of its record to the origin of an item; NULL: they are there. */

@@ -98,6 +98,7 @@ static void end_flush(bb_lane *lane)
     bb_batch *batch;
     BB_FAULT("lane.finish");
     lane->flush.active = FALSE;
+    lane->flush_soon = FALSE;
     lane->unflushed_bytes = 0;
     lane->unflushed_records = 0;
     while ((batch = bb_batch_queue_pop(&lane->unflushed)))
@@ -128,6 +129,16 @@ static gboolean take_single(bb_lane *lane, bb_work *task, const bb_answer *answe
     return FALSE;
 }
 
+/* Of a flush or an open: only RETRY says that something is down. */
+static void tell_breaker(bb_lane *lane, const bb_sink *sink, const bb_answer *answer, gint64 now_ms)
+{
+    gboolean down = answer->verdict == BUSBAR_RETRY;
+    if (down || answer->verdict == BUSBAR_PASS)
+        bb_lane_tell_breaker(
+            lane, sink, answer->fault.stage == BUSBAR_STAGE_FLUSH ? BB_CALL_FLUSH : BB_CALL_OPEN,
+            down ? &answer->fault : NULL, now_ms);
+}
+
 /* One call of a flush that goes on: the replay after a failure, or the flush of the next sink. */
 void bb_lane_go_flush(bb_lane *lane, gint64 now_ms)
 {
@@ -143,10 +154,14 @@ void bb_lane_go_flush(bb_lane *lane, gint64 now_ms)
         bb_lane_hand(lane, task, now_ms);
         return;
     }
+    if (bb_sink_flushes(sink) && !bb_lane_admit(lane, task, now_ms))
+        return;
     bb_answer answer;
     BB_FAULT("lane.flush");
     bb_sink_flush(sink, &answer);
     BB_FAULT("lane.flushed");
+    if (bb_sink_flushes(sink))
+        tell_breaker(lane, sink, &answer, now_ms);
     gboolean passed = take_single(lane, task, &answer, bb_sink_faults(sink), now_ms);
     bb_sink_forget(sink);
     if (lane->stopped)
@@ -168,7 +183,10 @@ void bb_lane_go_open(bb_lane *lane, gint64 now_ms)
     bb_work *task = &lane->open;
     bb_sink *sink = g_ptr_array_index(lane->sinks, task->sink);
     bb_answer answer;
+    if (!bb_lane_admit(lane, task, now_ms))
+        return;
     bb_sink_open(sink, &answer);
+    tell_breaker(lane, sink, &answer, now_ms);
     gboolean passed = take_single(lane, task, &answer, bb_sink_faults(sink), now_ms);
     bb_sink_forget(sink);
     if (!passed || lane->stopped)
@@ -184,7 +202,7 @@ gboolean bb_lane_flush_is_due(const bb_lane *lane, gint64 now_ms)
 {
     if (!lane->unflushed.first)
         return FALSE;
-    if (lane->unflushed.last->suspect || bb_lane_suspect_is_next(lane) ||
+    if (lane->flush_soon || lane->unflushed.last->suspect || bb_lane_suspect_is_next(lane) ||
         now_ms >= lane->flush_at_ms || lane->unflushed_bytes >= lane->bound_bytes ||
         lane->unflushed_records >= lane->bound_records ||
         bb_arena_used(bb_processor_arena(lane->processor)) >= lane->bound_bytes)

@@ -24,6 +24,8 @@ typedef struct inquiry {
     guint stage;
     gint64 now_ms;
     guint again;     /* records to be tried again */
+    guint down;      /* of those, because something is down */
+    guint good;      /* records that passed, or got another verdict */
     gint64 delay_ms; /* the longest */
     bb_fault fault;  /* of the last */
     guint32 random;  /* one for all, so that those of one call stay together */
@@ -85,6 +87,7 @@ static void try_again(bb_lane *lane, bb_item *item, const bb_answer *answer,
     own->retry.paused = decision->action == BB_ACTION_PAUSE;
     if (!counts || own->retry.paused)
         note_trouble(lane, due_ms);
+    call->down += counts ? 0 : 1;
     bb_parked_put(lane->parked, own, MAX(due_ms, 1));
     call->again++;
     call->delay_ms = MAX(call->delay_ms, decision->delay_ms);
@@ -170,7 +173,7 @@ static void prefetch(const bb_item *item)
 static void process(bb_lane *lane, gint64 now_ms)
 {
     GPtrArray *items = lane->forward.items;
-    inquiry call = {BEFORE_SINKS, now_ms, 0, 0, {0}, 0};
+    inquiry call = {.stage = BEFORE_SINKS, .now_ms = now_ms};
     for (guint i = 0; i < items->len; i++) {
         bb_item *item = g_ptr_array_index(items, i);
         bb_result result;
@@ -195,28 +198,35 @@ static void process(bb_lane *lane, gint64 now_ms)
     tell_again(lane, &call);
 }
 
-/* The answers of a call from the first on that is not PASS. TRUE when records wait because of it.
- */
-static gboolean take_answers(bb_lane *lane, bb_work *task, guint first, guint count, gint64 now_ms)
+/* The answers of a call from the first on that is not PASS. */
+static void take_answers(bb_lane *lane, bb_work *task, guint first, guint count, inquiry *call)
 {
     bb_sink *sink = g_ptr_array_index(lane->sinks, task->sink);
-    inquiry call = {stage_of(task->sink), now_ms, 0, 0, {0}, 0};
     for (guint i = first; i < count && !lane->stopped; i++) {
         bb_item *item = g_ptr_array_index(task->items, task->head + i);
         gboolean passed = bb_sink_passed(sink, i);
         bb_answer answer;
         if (!passed)
             bb_sink_answer(sink, i, &answer);
-        if (call.again && (passed || answer.verdict != BUSBAR_FATAL) &&
+        call->good += passed || answer.verdict != BUSBAR_RETRY ? 1 : 0;
+        if (call->again && (passed || answer.verdict != BUSBAR_FATAL) &&
             bb_parked_blocks(lane->parked, item))
-            wait_behind(lane, item, call.stage, TRUE);
+            wait_behind(lane, item, call->stage, TRUE);
         else if (passed)
             item->accepted |= bit(task->sink);
         else
-            judge(lane, item, &answer, &call);
+            judge(lane, item, &answer, call);
     }
-    tell_again(lane, &call);
-    return call.again > 0;
+    tell_again(lane, call);
+}
+
+/* A call of which some records got through shows that the handler is there. */
+static void tell_breaker(bb_lane *lane, const bb_sink *sink, const inquiry *call)
+{
+    if (call->good)
+        bb_lane_tell_breaker(lane, sink, BB_CALL_HANDLE, NULL, call->now_ms);
+    else if (call->down)
+        bb_lane_tell_breaker(lane, sink, BB_CALL_HANDLE, &call->fault, call->now_ms);
 }
 
 void bb_lane_hand(bb_lane *lane, bb_work *task, gint64 now_ms)
@@ -224,18 +234,21 @@ void bb_lane_hand(bb_lane *lane, bb_work *task, gint64 now_ms)
     bb_sink *sink = g_ptr_array_index(lane->sinks, task->sink);
     bb_item *const *items = (bb_item *const *)&task->items->pdata[task->head];
     guint count = MIN(task->items->len - task->head, bb_sink_limit(sink));
-    guint good = 0;
-    gboolean waits = FALSE;
+    inquiry call = {.stage = stage_of(task->sink), .now_ms = now_ms};
+    count = MIN(count, bb_lane_admit(lane, task, now_ms));
+    if (!count)
+        return;
     bb_sink_handle(sink, items, count);
-    for (; good < count && bb_sink_passed(sink, good); good++)
-        items[good]->accepted |= bit(task->sink);
-    if (G_UNLIKELY(good < count))
-        waits = take_answers(lane, task, good, count, now_ms);
+    for (; call.good < count && bb_sink_passed(sink, call.good); call.good++)
+        items[call.good]->accepted |= bit(task->sink);
+    if (G_UNLIKELY(call.good < count))
+        take_answers(lane, task, call.good, count, &call);
+    tell_breaker(lane, sink, &call);
     bb_sink_forget(sink); /* the texts of the answers end here */
     if (lane->stopped)
         return;
     task->head += count;
-    if (waits)
+    if (call.again)
         sift(lane, task, task->head, stage_of(task->sink));
     if (G_UNLIKELY(task != &lane->forward)) /* some of what is in hand may be final or moved */
         sift(lane, &lane->forward, lane->forward.head, BEFORE_SINKS);
@@ -325,7 +338,7 @@ void bb_lane_give_up(bb_lane *lane, gint64 epoch)
 gint64 bb_lane_forward_due(const bb_lane *lane, gint64 now_ms)
 {
     if (lane->current || lane->round->len)
-        return now_ms;
+        return MAX(now_ms, lane->forward.due_ms);
     guint parked = bb_parked_count(lane->parked);
     gint64 due = parked ? MAX(bb_parked_due(lane->parked), lane->pause_until_ms) : -1;
     return !lane->incoming.first || (parked && lane->trouble) ? due : now_ms;

@@ -14,7 +14,7 @@ typedef struct bb_work {
     guint sink;       /* number of the sink; unused while processing */
     GPtrArray *items; /* bb_item * */
     guint head;       /* the first without an answer */
-    gint64 due_ms;    /* of a flush or an open */
+    gint64 due_ms;    /* not before: a breaker is open, or a flush or an open has failed */
     guint attempts;   /* of a flush or an open */
 } bb_work;
 
@@ -44,7 +44,8 @@ struct bb_lane {
     guint bound_records;
     gint64 flush_at_ms;
     bb_work flush;
-    gboolean replaying; /* the flush failed: its sink gets the same items again */
+    gboolean flush_soon; /* a breaker is closed by that */
+    gboolean replaying;  /* the flush failed: its sink gets the same items again */
     bb_work open;
     GPtrArray *in_hand; /* bb_batch *: of an emit that is going on */
     gboolean draining;
@@ -76,6 +77,13 @@ void bb_lane_hand(bb_lane *lane, bb_work *task, gint64 now_ms);
 void bb_lane_give_up(bb_lane *lane, gint64 epoch);
 /* The last stage is behind all items of `batch`. */
 void bb_lane_finish(bb_batch *batch);
+
+/* lane_breaker.c */
+/* How many records of `task` its sink may be handed; 0: none yet, task->due_ms says when. */
+guint bb_lane_admit(bb_lane *lane, bb_work *task, gint64 now_ms);
+/* What a call to `sink` came to. `fault`: it said that what it needs is down; NULL: it worked. */
+void bb_lane_tell_breaker(bb_lane *lane, const bb_sink *sink, bb_call_kind kind,
+                          const bb_fault *fault, gint64 now_ms);
 
 /* lane_flush.c */
 void bb_lane_go_flush(bb_lane *lane, gint64 now_ms);

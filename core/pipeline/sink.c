@@ -107,6 +107,21 @@ guint bb_sink_limit(const bb_sink *sink)
     return sink->limit;
 }
 
+bb_breaker *bb_sink_breaker(const bb_sink *sink)
+{
+    return sink->binding ? sink->binding->breaker : NULL;
+}
+
+gboolean bb_sink_flushes(const bb_sink *sink)
+{
+    return sink->binding && sink->binding->ops.flush;
+}
+
+const char *bb_sink_name(const bb_sink *sink)
+{
+    return sink->name;
+}
+
 guint *bb_sink_faults(bb_sink *sink)
 {
     return &sink->faults;

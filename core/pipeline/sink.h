@@ -28,6 +28,11 @@ void bb_sink_free(bb_sink *sink);
 void bb_sink_set_lost(bb_sink *sink, gint64 epoch);
 
 guint bb_sink_limit(const bb_sink *sink);
+/* NULL: it has none. */
+bb_breaker *bb_sink_breaker(const bb_sink *sink);
+/* TRUE when bb_sink_flush makes a call. */
+gboolean bb_sink_flushes(const bb_sink *sink);
+const char *bb_sink_name(const bb_sink *sink);
 /* Faults of open and flush in a row; the lane counts. */
 guint *bb_sink_faults(bb_sink *sink);
 

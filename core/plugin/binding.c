@@ -13,6 +13,7 @@ static bb_handler_binding *copy_binding(const bb_handler_binding *from)
     binding->plugin = g_strdup(from->plugin);
     binding->plugin_version = g_strdup(from->plugin_version);
     binding->config = g_strdup(from->config);
+    binding->breaker = bb_breaker_ref(from->breaker);
     return binding;
 }
 
@@ -25,6 +26,7 @@ void bb_handler_binding_free(gpointer data)
     g_free(binding->plugin);
     g_free(binding->plugin_version);
     g_free(binding->config);
+    bb_breaker_unref(binding->breaker);
     g_free(binding);
 }
 
@@ -164,6 +166,7 @@ static bb_handler_binding *resolve(bb_registry *registry, const bb_handler_setti
     bb_copy_handler(handler, &copy, &binding->ops);
     binding->storage = copy.storage;
     binding->config = g_steal_pointer(&config);
+    binding->breaker = bb_breaker_new();
     return binding;
 }
 

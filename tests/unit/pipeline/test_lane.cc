@@ -19,6 +19,7 @@ struct World {
     std::vector<Letter> letters;
     std::vector<std::vector<bb_batch *>> emitted;
     std::vector<gint64> delays;
+    std::vector<std::string> switches;
     std::string stopped;
     uint32_t stopped_stage = 0;
     bool confirm = true;            // dead letters and emits are confirmed at once
@@ -46,6 +47,11 @@ struct World {
     {
         static_cast<World *>(user)->delays.push_back(delay_ms);
     }
+    static void switched(void *user, const char *name, const bb_fault *fault)
+    {
+        static_cast<World *>(user)->switches.push_back(
+            std::string(name) + (fault ? std::string(" down: ") + fault->message : " back"));
+    }
     static void on_stopped(void *user, const bb_fault *fault)
     {
         auto *world = static_cast<World *>(user);
@@ -66,7 +72,7 @@ struct World {
     }
 };
 
-const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried,
+const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried, World::switched,
                          World::on_stopped,  nullptr,     nullptr};
 
 class Lane : public ::testing::Test
@@ -1035,6 +1041,123 @@ TEST_F(Lane, ARecordThatPausesHoldsUpItsLaneUntilItPasses)
     advance(3);
     EXPECT_EQ((Offsets{0, 1, 2, 3, 4, 5}), with(BUSBAR_PASS));
     EXPECT_EQ("", world.stopped);
+}
+
+// Several lanes with one handler, which has a breaker.
+class Lanes : public Lane
+{
+  protected:
+    bb_breaker *breaker = bb_breaker_new();
+    std::vector<bb_lane *> lanes;
+
+    void start(bool with_flush)
+    {
+        fake.settings->retry_initial_ms = fake.settings->retry_max_ms = 1000;
+        fake.bind(handler, with_flush);
+        static_cast<bb_handler_binding *>(g_ptr_array_index(fake.type.handlers, 0))->breaker =
+            breaker;
+        for (int i = 0; i < 8; i++) {
+            make();
+            lanes.push_back(lane);
+        }
+    }
+    void TearDown() override
+    {
+        for (bb_lane *one : lanes)
+            bb_lane_free(one);
+        lane = nullptr;
+        Lane::TearDown();
+        bb_breaker_unref(breaker);
+    }
+    void push_all(int count)
+    {
+        for (bb_lane *one : lanes) {
+            lane = one;
+            push_good(count);
+        }
+    }
+    // All lanes do what is due, until `end_ms`.
+    void run(gint64 end_ms)
+    {
+        while (now < end_ms) {
+            gint64 next = end_ms;
+            for (bb_lane *one : lanes) {
+                lane = one;
+                gint64 due = settle();
+                next = due < 0 ? next : MIN(next, due);
+            }
+            now = MAX(next, now + 1);
+        }
+    }
+};
+
+TEST_F(Lanes, AHandlerThatIsDownIsAskedByOneOfThemForAllAndByOneRecord)
+{
+    bool down = true;
+    handler.whole = [&](busbar_call *call) {
+        return down ? busbar_unavailable(call, "no route") : (int32_t)BUSBAR_PASS;
+    };
+    start(false);
+    push_all(10);
+    run(now + 20000);
+    EXPECT_LE(handler.calls.size(), 1u + 20000 / 500); // a wait is half of it at the least
+    EXPECT_GE(handler.calls.size(), 20000u / 1000 / 2);
+    EXPECT_TRUE(world.letters.empty());
+    EXPECT_TRUE(world.outcomes.empty());
+    for (size_t i = 1; i < handler.calls.size(); i++)
+        EXPECT_EQ(1u, handler.calls[i].offsets.size());
+    EXPECT_EQ((std::vector<std::string>{"fake down: no route"}), world.switches);
+    down = false;
+    run(now + 3000);
+    EXPECT_EQ("fake back", world.switches.back());
+    EXPECT_EQ(2u, world.switches.size());
+    EXPECT_EQ(80u, with(BUSBAR_PASS).size());
+}
+
+TEST_F(Lanes, OneThatIsDownWhenItIsFlushedIsFlushedByOneOfThem)
+{
+    start(true);
+    for (int i = 0; i < 20; i++)
+        handler.flush_answers.push_back(BUSBAR_RETRY);
+    push_all(3);
+    run(now + 8000);
+    EXPECT_LE(handler.flushes, 1 + 8000 / 500);
+    EXPECT_TRUE(world.outcomes.empty());
+    run(now + 30000);
+    EXPECT_EQ("fake back", world.switches.back());
+    EXPECT_EQ(2u, world.switches.size());
+    EXPECT_EQ(24u, with(BUSBAR_PASS).size());
+    EXPECT_TRUE(world.letters.empty());
+}
+
+TEST_F(Lanes, OneThatCannotBeOpenedIsTriedByOneOfThem)
+{
+    for (int i = 0; i < 10; i++)
+        handler.open_answers.push_back(BUSBAR_RETRY);
+    start(false);
+    push_all(1);
+    run(now + 4000);
+    EXPECT_LE(10 - (int)handler.open_answers.size(), 1 + 4000 / 500);
+    run(now + 20000);
+    EXPECT_EQ(8, handler.opened);
+    EXPECT_EQ(8u, with(BUSBAR_PASS).size());
+}
+
+TEST_F(Lanes, AFaultOfSomeRecordsOpensNothing)
+{
+    handler.verdict = [](busbar_call *call, uint32_t index, const busbar_event *event) {
+        uint32_t scope = event->origin->offset % 2 ? (uint32_t)BUSBAR_SCOPE_INFRASTRUCTURE
+                                                   : (uint32_t)BUSBAR_SCOPE_RECORD;
+        if (event->origin->offset < 5 && event->origin->attempt < 2)
+            return call->host->fail(call, index, BUSBAR_RETRY, scope, busbar_text(""),
+                                    busbar_text("not yet"));
+        return (int32_t)BUSBAR_PASS;
+    };
+    start(false);
+    push_all(10);
+    run(now + 5000);
+    EXPECT_TRUE(world.switches.empty());
+    EXPECT_EQ(80u, with(BUSBAR_PASS).size());
 }
 
 TEST_F(Lane, AnInstanceThatCannotBeMadeIsAnError)

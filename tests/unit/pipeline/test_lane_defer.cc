@@ -42,6 +42,7 @@ const bb_lane_ops ops = {
         return (int32_t)BUSBAR_PASS;
     },
     [](void *user, guint, const bb_fault *, gint64) { static_cast<World *>(user)->retried++; },
+    nullptr,
     [](void *, const bb_fault *) { ADD_FAILURE() << "stopped"; },
     nullptr,
     World::defer,

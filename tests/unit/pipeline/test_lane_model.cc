@@ -206,7 +206,7 @@ struct Model {
     }
 };
 
-const bb_lane_ops ops = {Model::dead_letter, Model::emit, Model::retried,
+const bb_lane_ops ops = {Model::dead_letter, Model::emit, Model::retried, nullptr,
                          Model::stopped,     nullptr,     nullptr};
 
 void run(unsigned seed, bb_order order, bool first_flushes, bool second_flushes)

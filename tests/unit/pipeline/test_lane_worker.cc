@@ -59,6 +59,7 @@ const bb_lane_ops ops = {
         return (int32_t)BUSBAR_PASS;
     },
     [](void *, guint, const bb_fault *, gint64) {},
+    nullptr,
     [](void *, const bb_fault *) {},
     nullptr,
     nullptr,
