@@ -191,7 +191,7 @@ static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_consumer *consumer,
     guint64 kilobytes = CLAMP(consumer->type->settings->in_flight_bytes / 1024, 1024, 65536);
     char bound[24];
     if (consumer->type->source) { /* what is fetched ahead waits, and counts by partition there */
-        kilobytes = CLAMP(kilobytes / 8, 256, 4096);
+        kilobytes = CLAMP(kilobytes / 32, 256, 1024);
         if (!bb_kafka_conf_default(conf, settings, "queued.min.messages", "1000", error))
             return FALSE;
     }

@@ -151,6 +151,8 @@ static void find_behind(gint32 partition, bb_partition *state, void *user)
     gint64 low, high;
     if (found->partition >= 0 || state->position < 0)
         return;
+    if (found->consumer->tier && bb_tier_holds(found->consumer, partition))
+        return;
     rd_kafka_resp_err_t code = rd_kafka_get_watermark_offsets(
         found->consumer->client, found->consumer->type->topic, partition, &low, &high);
     if (!code && state->position < high)

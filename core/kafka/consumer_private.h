@@ -187,6 +187,8 @@ void bb_tier_close_all(bb_consumer *consumer);
 void bb_tier_rewind(bb_consumer *consumer, gint32 partition);
 /* Hands what is due to the lanes; waits up to `timeout_ms` when nothing is. */
 void bb_tier_read(bb_consumer *consumer, gint64 timeout_ms);
+/* TRUE when the next record of the partition is not due. */
+gboolean bb_tier_holds(const bb_consumer *consumer, gint32 partition);
 /* Where the record was first, and what has been tried. */
 void bb_tier_set_origin(const bb_consumer *consumer, bb_item *item);
 /* Wall clock in milliseconds; -1: nothing waits. */

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "kafka/gates.h"
 #include "kafka/retry_letter.h"
 
 typedef struct slot {
@@ -142,6 +143,12 @@ static guint64 take_due(bb_consumer *consumer, slot *at, gint64 now_ms)
     return taken;
 }
 
+gboolean bb_tier_holds(const bb_consumer *consumer, gint32 partition)
+{
+    const slot *at = slot_of(consumer->tier, partition);
+    return at && at->first;
+}
+
 gint64 bb_tier_next_due(const bb_consumer *consumer)
 {
     gint64 next_ms = -1;
@@ -165,6 +172,8 @@ void bb_tier_read(bb_consumer *consumer, gint64 timeout_ms)
     bb_consumer_hand_over(consumer, taken);
     if (taken)
         return;
+    if (bb_gate_active(BB_GATE_NO_FETCH_BACKOFF))
+        bb_consumer_nudge(consumer);
     gint64 next_ms = bb_tier_next_due(consumer);
     if (next_ms >= 0)
         timeout_ms = MIN(timeout_ms, next_ms - now_ms);

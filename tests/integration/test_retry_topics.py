@@ -18,12 +18,15 @@ FIRST, SECOND = f"{TOPIC}.{GROUP}.retry.1", f"{TOPIC}.{GROUP}.retry.2"
 DELAYS = (0.8, 1.5)
 # Fails as often as the member `fails` says; notes what it saw, and when.
 FLAKY = """
-import json, sys, time
+import json, os, signal, sys, time
 for line in sys.stdin:
     message = json.loads(line)
     message["now"] = time.time()
     with open("seen", "a") as out:
         out.write(json.dumps(message) + "\\n")
+    if message["attempt"] > 1 and "kills" in message["value"]:
+        os.kill(os.getppid(), signal.SIGSEGV)
+        sys.exit(1)
     if message["attempt"] <= message["value"].get("fails", 0):
         print(json.dumps({"verdict": "retry", "reason": "not yet at try %d" % message["attempt"]}), flush=True)
     else:
@@ -146,6 +149,26 @@ class RetryTopics(HandlerTest):
                 begun.setdefault(one["attempt"], one["now"])
         counts = self.run_once()
         self.assertEqual(counts["dead_lettered"], 0)
+
+    def test_what_kills_the_worker_from_a_retry_topic_is_a_dead_letter(self):
+        self.config(retry={"mode": "topics", "delays": ["300ms"]})
+        self.send([{"id": "bad", "fails": 1, "kills": True}, *self.events(8, fails=1)])
+        process = self.start()
+        kit.wait_for(lambda: self.exists(TOPIC + ".dlq") and self.crashes(), 90)
+        kit.wait_for(lambda: sum(max(t["attempt"] for t in tries) == 2 for tries in self.seen().values()) == 9, 60)
+        self.assertEqual(kit.stop(process), 0, self.text("log"))
+        ((value, headers),) = self.crashes()
+        source = {r["value"].decode(): r for r in self.records(TOPIC)}[value]
+        self.assertIn('"kills"', value)
+        self.assertEqual((headers["busbar.topic"], int(headers["busbar.partition"]), int(headers["busbar.offset"])),
+                         (TOPIC, source["partition"], source["offset"]))
+        self.assertEqual((headers["busbar.keyword"], headers["busbar.signal"]), ("crash", "SIGSEGV"))
+
+    def crashes(self):
+        """The dead letters as (value, headers): the stack in a header has lines of its own."""
+        result = subprocess.run(["kcat", "-C", "-q", "-e", "-J", "-b", self.broker.bootstrap, "-t", TOPIC + ".dlq"],
+                                capture_output=True, env=kit.without_preload(), timeout=60)
+        return [(line["payload"], dict(zip(line["headers"][::2], line["headers"][1::2]))) for line in kit.json_lines(result.stdout)]
 
     def test_once_leaves_what_is_not_due_for_the_next_run(self):
         self.config(retry={"mode": "topics", "delays": ["15s"]})
