@@ -209,6 +209,8 @@ bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int6
         place->wait_ms = 0;
         place->told = false;
         place->careful = false;
+    } else {
+        place->told = true; /* what we have stored ourselves meanwhile is no surprise */
     }
     place->assignment = assignment;
     place->taken = false;

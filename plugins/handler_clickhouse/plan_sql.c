@@ -77,13 +77,14 @@ static void add_order(ch_plan *plan, handler_buffer *sql)
     const json_t *order = json_object_get(settings->annotation, "order_by");
     if (!order)
         order = handler_default_key(settings->contract, settings->tree);
-    add(sql, "\nORDER BY (");
+    bool list = json_array_size(order) != 1; /* none at all is an empty one */
+    add(sql, list ? "\nORDER BY (" : "\nORDER BY ");
     json_array_foreach(order, i, column)
     {
         add(sql, i ? ", " : "");
         ch_add_name(sql, json_string_value(column) ? json_string_value(column) : "");
     }
-    add(sql, ")");
+    add(sql, list ? ")" : "");
 }
 
 static bool is_replicated(const char *engine)

@@ -70,7 +70,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def run(self, query, settings, body):
         """Rows as bytes, or an exception of the engine."""
-        if not query.startswith("INSERT"):
+        if not query.startswith("INSERT") or " FORMAT " not in query:
             return self.server.session.query(with_settings(query, settings), "TSV").bytes()
         encoding = self.headers.get("Content-Encoding", "")
         with tempfile.NamedTemporaryFile(dir=self.server.folder, suffix=".body") as file:
@@ -87,6 +87,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with lock:
                 faults[:] = json.loads(body)
             return self.answer(200, json.dumps(count).encode())
+        if address.path == "/pending":
+            with lock:
+                return self.answer(200, str(sum(fault["times"] for fault in faults)).encode())
         parameters = dict(urllib.parse.parse_qsl(address.query, keep_blank_values=True))
         query, inline = parameters.get("query"), False
         if query is None:
