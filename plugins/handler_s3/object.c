@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../handler_common/instant.h"
+
 static s3_object *take_spare(s3_objects *objects)
 {
     s3_object *object = objects->spare;
@@ -77,14 +79,9 @@ void s3_objects_clear(s3_objects *objects)
 
 bool s3_date_of(const char *text, size_t size, char ret_date[S3_DATE_SIZE])
 {
-    static const char form[] = "dddd-dd-dd";
-    if (size < S3_DATE_SIZE - 1)
+    int64_t ignored;
+    if (!handler_read_day((busbar_bytes){text, size}, &ignored))
         return false;
-    for (size_t i = 0; i < S3_DATE_SIZE - 1; i++) {
-        bool digit = text[i] >= '0' && text[i] <= '9';
-        if (form[i] == 'd' ? !digit : text[i] != '-')
-            return false;
-    }
     memcpy(ret_date, text, S3_DATE_SIZE - 1);
     ret_date[S3_DATE_SIZE - 1] = '\0';
     return true;

@@ -20,33 +20,87 @@ static const char *check_lines(s3_rows *rows)
                  "zlib1g-dev installed, or choose zstd or none";
 }
 
+#ifdef S3_HAVE_PARQUET
+static const char *check_parquet(s3_rows *rows, busbar_call *call)
+{
+    rows->compression = rows->settings->compression ? rows->settings->compression : S3_ZSTD;
+    return s3_cells_init(&rows->cells, rows->settings, call) ? NULL : "out of memory";
+}
+
+static int take(void *user, const void *data, size_t size)
+{
+    return handler_buffer_add(user, data, size) ? 1 : 0;
+}
+
+/* NULL, or what went wrong. */
+static const char *write_parquet(s3_rows *rows, const arrow_parquet_rows *data, handler_buffer *out)
+{
+    static const char *const names[] = {
+        [S3_PLAIN] = "none", [S3_GZIP] = "gzip", [S3_ZSTD] = "zstd", [S3_SNAPPY] = "snappy"};
+    return arrow_parquet_write(rows->cells.columns, rows->cells.count, data,
+                               names[rows->compression], take, out, rows->problem)
+               ? NULL
+               : rows->problem;
+}
+#else
+static const char *check_parquet(s3_rows *rows, busbar_call *call)
+{
+    (void)rows;
+    (void)call;
+    return "`format`: this handler was built without Parquet, for there was no Apache Arrow C++; "
+           "build it where python3 has pyarrow or with -DBUSBAR_ARROW_DIR=..., or choose "
+           "`format: lines`";
+}
+
+static const char *write_parquet(s3_rows *rows, const arrow_parquet_rows *data, handler_buffer *out)
+{
+    (void)rows;
+    (void)data;
+    (void)out;
+    return "this handler was built without Parquet";
+}
+#endif
+
 const char *s3_rows_init(s3_rows *rows, const s3_settings *settings, busbar_call *call,
                          busbar_bytes event_name)
 {
-    (void)call; /* JSON lines need no member resolved */
     rows->settings = settings;
     rows->event_name = event_name;
-    if (settings->format == S3_LINES)
-        return check_lines(rows);
-    return "`format`: this build writes \"lines\" only";
+    if (settings->format == S3_DELTA)
+        return "`format: delta` is not part of this version; choose \"parquet\" or \"lines\"";
+    return settings->format == S3_LINES ? check_lines(rows) : check_parquet(rows, call);
 }
 
 void s3_rows_clear(s3_rows *rows)
 {
+    s3_cells_clear(&rows->cells);
     *rows = (s3_rows){.settings = NULL};
 }
 
 const char *s3_rows_suffix(const s3_rows *rows)
 {
-    return rows->compression == S3_GZIP   ? ".jsonl.gz"
-           : rows->compression == S3_ZSTD ? ".jsonl.zst"
-                                          : ".jsonl";
+    return rows->settings->format != S3_LINES ? ".parquet"
+           : rows->compression == S3_GZIP     ? ".jsonl.gz"
+           : rows->compression == S3_ZSTD     ? ".jsonl.zst"
+                                              : ".jsonl";
+}
+
+static int add_cells(s3_rows *rows, busbar_call *call, busbar_event *event, handler_buffer *out,
+                     const char **ret_column, const char **ret_problem)
+{
+    *ret_column = NULL;
+    if (s3_cells_add(&rows->cells, call, event, out, ret_column))
+        return S3_ROW_DONE;
+    *ret_problem = rows->cells.problem;
+    return *ret_column ? S3_ROW_REFUSED : S3_ROW_NO_MEMORY;
 }
 
 int s3_rows_add(s3_rows *rows, busbar_call *call, busbar_event *event, handler_buffer *out,
                 const char **ret_column, const char **ret_problem)
 {
     size_t before = out->size;
+    if (rows->settings->format != S3_LINES)
+        return add_cells(rows, call, event, out, ret_column, ret_problem);
     busbar_bytes json = call->host->json(call, event);
     bool good = rows->settings->envelope
                     ? handler_add_envelope(out, rows->event_name, call->host->origin(event), json)
@@ -68,7 +122,10 @@ static bool pack(int compression, const handler_buffer *raw, handler_buffer *out
 
 const char *s3_rows_finish(s3_rows *rows, s3_object *object)
 {
+    const arrow_parquet_rows data = {object->raw.data, object->raw.size, object->rows};
     object->body.size = 0;
+    if (rows->settings->format != S3_LINES)
+        return write_parquet(rows, &data, &object->body);
     return pack(rows->compression, &object->raw, &object->body) ? NULL : "out of memory";
 }
 
@@ -81,7 +138,9 @@ static bool ends_with(const char *text, const char *end)
 bool s3_rows_empty(void *user, const char *key, handler_buffer *out)
 {
     const handler_buffer nothing = {.data = NULL};
-    (void)user; /* lines are the same for every event type */
+    const arrow_parquet_rows none = {"", 0, 0};
+    if (ends_with(key, ".parquet"))
+        return write_parquet(user, &none, out) == NULL;
     int compression = ends_with(key, ".gz") ? S3_GZIP : ends_with(key, ".zst") ? S3_ZSTD : S3_PLAIN;
     return pack(compression, &nothing, out);
 }

@@ -5,6 +5,7 @@
 #include <busbar/plugin.h>
 
 #include "../handler_common/buffer.h"
+#include "cells.h"
 #include "object.h"
 #include "pack.h"
 
@@ -12,6 +13,8 @@ typedef struct s3_rows {
     const s3_settings *settings;
     busbar_bytes event_name;
     int compression;
+    s3_cells cells; /* of Parquet */
+    char problem[256];
 } s3_rows;
 
 /* NULL, or what is wrong with the configuration. */

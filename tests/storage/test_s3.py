@@ -212,6 +212,84 @@ class Lines(Values):
         self.assertEqual(found, [(300, 300)])
 
 
+def row_of(schema, value):
+    """What the cell of a typed column is to be read as, by the member's schema and value."""
+    kind = schema.get("type")
+    kind = next((k for k in kind if k != "null"), None) if isinstance(kind, list) else kind
+    if kind == "array" and isinstance(value, list) and value and isinstance(value[0], str):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[\[{].*[\]}]", value, re.S):
+        return json.loads(value, parse_float=decimal.Decimal)
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, datetime.date):
+        return str(value)
+    return value
+
+
+class Parquet(Values):
+    format = "parquet"
+
+    def setUp(self):
+        super().setUp()
+        self.configure(handler="envelope: true")
+
+    def rows(self, event=EVENT):
+        import pyarrow.parquet
+        properties = rules.contract_of(event)["properties"]
+        rows = []
+        for key in self.data(event):
+            self.assertTrue(key.endswith(".parquet"))
+            for row in pyarrow.parquet.ParquetFile(server.path(key)).read().to_pylist():
+                rows.append((key, {name: row_of(properties.get(name, {}), value) for name, value in row.items()}))
+        return rows
+
+    def place(self, pair):
+        return pair[1]["_partition"], pair[1]["_offset"]
+
+    @classmethod
+    def same(cls, schema, given, found):
+        if isinstance(given, decimal.Decimal) or isinstance(found, float):
+            return float(given) == float(found)
+        return super().same(schema, given, found)
+
+    def check_row(self, event, contract, sent, key, row):
+        column = contract["x-busbar-storage"]["s3"]["partition"]["column"]
+        row[column] = re.search(rf"/{column}=([^/]+)/", key)[1]  # as readers of directories do
+        if not sent.get(column):
+            sent.pop(column, None)
+        super().check_row(event, contract, sent, key, row)
+
+    def test_duckdb_reads_them(self):
+        import duckdb
+        lines = rules.unique(kit.generated(EVENT, 300))
+        self.send(TOPIC, lines)
+        self.run_once()
+        found = duckdb.sql(f"SELECT count(*), count(DISTINCT event_id), min(event_date)::VARCHAR FROM read_parquet('"
+                           f"{server.path(self.under)}/customer/user_event/*/*.parquet', hive_partitioning = true)").fetchall()
+        self.assertEqual(found[0][:2], (300, 300))
+
+    def test_what_does_not_fit_its_column_is_dead_lettered(self):
+        schema = {"type": "object", "properties": {"n": {"type": "number"}, "i": {"type": "integer"}, "l": {
+            "type": "array", "items": {"type": ["integer", "null"]}}, "any": {}}}
+        with open(os.path.join(self.folder, "odd.json"), "w") as file:
+            json.dump(schema, file)
+        self.configure(domains=f"  shop:\n    plugin: generic\n    events: {{ odd: {{ schema: '{self.folder}/odd.json', "
+                               f"topic: {TOPIC} }} }}")
+        good = [b'{"n": 1.5, "i": 7, "l": [1, null, 3], "any": {"a": [1]}}', b'{"any": "text"}', b'{"l": [], "any": null}']
+        bad = [b'{"n": 1e999}', b'{"i": 9223372036854775808}', b'{"l": [1, 99999999999999999999]}']
+        self.send(TOPIC, good + bad)
+        self.run_once(only="shop.odd")
+        letters = kit.consume(self.broker.bootstrap, TOPIC + ".dlq")
+        self.assertEqual(sorted((r["value"], r["headers"]["busbar.pointer"]) for r in letters),
+                         sorted(zip(bad, ("/n", "/i", "/l"))))
+        import pyarrow.parquet
+        found = [row for key in self.data("shop.odd") for row in pyarrow.parquet.read_table(server.path(key)).to_pylist()]
+        self.assertEqual([{n: row[n] for n in ("n", "i", "l", "any")} for row in found], [
+            {"n": 1.5, "i": 7, "l": [1, None, 3], "any": '{"a": [1]}'}, {"n": None, "i": None, "l": None, "any": "text"},
+            {"n": None, "i": None, "l": [], "any": None}])
+
+
 class Once(Case):
     """Each event once, whatever happens to the worker and to requests."""
     partitions = 2
@@ -303,7 +381,25 @@ class Once(Case):
         kit.stop(second)
         self.run_once()
         self.assert_each_once(self.lines)
-        self.assertTrue(any(not unpacked(server.path(key)) for key in self.data()), "no name was taken from the other")
+        self.assertTrue(any(self.is_empty(key) for key in self.data()), "no name was taken from the other")
+
+    def is_empty(self, key):
+        return not unpacked(server.path(key))
+
+
+class OnceParquet(Once):
+    """What differs from lines: objects without rows."""
+    format = "parquet"
+    test_killed_around_every_put = test_passing_faults = None
+
+    def rows(self, event=EVENT):
+        import pyarrow.parquet
+        return [(key, row) for key in self.data(event)
+                for row in pyarrow.parquet.ParquetFile(server.path(key)).read(columns=["event_id"]).to_pylist()]
+
+    def is_empty(self, key):
+        import pyarrow.parquet
+        return pyarrow.parquet.ParquetFile(server.path(key)).metadata.num_rows == 0
 
 
 class Multipart(Case):

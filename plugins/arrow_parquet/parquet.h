@@ -1,0 +1,59 @@
+/* Rows as Parquet files in memory: the one door to Apache Arrow, in C.
+ *
+ * A row is its cells one behind the other, in the order of the columns, without padding. A cell is
+ * one byte, 0 for null, else 1 and the value: BOOL a byte; INT32 and DATE (days since 1970) four;
+ * INT64, DOUBLE and INSTANT (microseconds since 1970, UTC) eight, all as the machine has them; TEXT
+ * its size in four and its bytes. A list is its count in four and as many cells. */
+#ifndef ARROW_PARQUET_H
+#define ARROW_PARQUET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ARROW_PARQUET_EXPORT __attribute__((visibility("default")))
+
+enum {
+    ARROW_PARQUET_BOOL = 1,
+    ARROW_PARQUET_INT32 = 2,
+    ARROW_PARQUET_INT64 = 3,
+    ARROW_PARQUET_DOUBLE = 4,
+    ARROW_PARQUET_TEXT = 5,
+    ARROW_PARQUET_DATE = 6,
+    ARROW_PARQUET_INSTANT = 7
+};
+
+typedef struct arrow_parquet_column {
+    const char *name;
+    int32_t type;    /* of the value, or of the list's items */
+    uint8_t is_list; /* items may be null */
+    uint8_t nullable;
+} arrow_parquet_column;
+
+typedef struct arrow_parquet_rows {
+    const void *data;
+    size_t size;
+    uint64_t count;
+} arrow_parquet_rows;
+
+/* Takes bytes of a file; other than 1: there is no room. */
+typedef int (*arrow_parquet_take)(void *user, const void *data, size_t size);
+
+/* Writes one file. `compression`: "zstd", "snappy", "gzip" or "none". 1, or 0 with a sentence in
+ * `ret_problem`. */
+ARROW_PARQUET_EXPORT int arrow_parquet_write(const arrow_parquet_column *columns, size_t count,
+                                             const arrow_parquet_rows *rows,
+                                             const char *compression, arrow_parquet_take take,
+                                             void *user, char ret_problem[256]);
+
+/* "26.0.1": of the library that writes. */
+ARROW_PARQUET_EXPORT const char *arrow_parquet_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
