@@ -211,7 +211,8 @@ def check_early(ledger, report):
     handled = {}  # (partition, offset) -> the first mark's time
     for marks in ledger.outputs.values():
         for mark in marks:
-            if mark.offset >= 0:
+            # a topic that was made again had other records there before
+            if mark.offset >= 0 and ledger.topic.get((mark.partition, mark.offset)) == identity(mark.value):
                 handled[mark.partition, mark.offset] = min(mark.time, handled.get((mark.partition, mark.offset), mark.time))
     covered = collections.defaultdict(int)
     for (_, partition, offset), since in zip(ledger.commits, ledger.since):
