@@ -99,6 +99,8 @@ class RetryTopics(unittest.TestCase):
             passed = sum(any(one["passed"] for one in tries) for tries in self.seen().values())
             return passed == len(records) - len(doomed) and len(self.letters()) == len(doomed)
         kit.wait_for(done, 120, every=0.5)
+        # what was in hand when the member was killed may be in a retry topic twice, and is not due yet
+        kit.wait_for(lambda: all(self.is_read(tier, topic) for tier, topic in enumerate(self.tiers, 1)), 60, every=0.5)
         self.assertEqual(kit.stop(members[1]), 0)
         source = {r.value: r for r in self.tools.read(self.topic)}
         self.assertEqual(len(self.tools.read(self.topic)), len(records), "what is tried again is not written to the topic itself")
@@ -115,14 +117,18 @@ class RetryTopics(unittest.TestCase):
             for copy in copies:
                 self.same(copy, source[copy.value], tier)
                 self.assertGreater(copy.timestamp, LONG_AGO + 86400000, "by the record's own time it would be deleted")
-            committed = self.tools.committed(f"{self.group}.retry.{tier}", topic, PARTITIONS)
-            ends = collections.Counter(r.partition for r in copies)
-            self.assertEqual({p: max(offset, 0) for p, offset in committed.items()}, {p: ends[p] for p in range(PARTITIONS)})
+            self.assertTrue(self.is_read(tier, topic))
         for value, letter in self.letters().items():
             self.assertIn(value, doomed)
             self.same(letter, source[value], 3)
             self.assertEqual(letter.timestamp, source[value].timestamp)
         self.assertEqual(self.tools.committed(self.group, self.topic, PARTITIONS), {p: 30 for p in range(PARTITIONS)})
+
+    def is_read(self, tier, topic):
+        """The group has committed the ends."""
+        ends = collections.Counter(r.partition for r in self.tools.read(topic))
+        committed = self.tools.committed(f"{self.group}.retry.{tier}", topic, PARTITIONS)
+        return all(max(committed[p], 0) == ends[p] for p in range(PARTITIONS))
 
     def same(self, copy, original, attempts):
         own = len(original.headers)
