@@ -17,6 +17,7 @@ struct Said {
     bool lost = false;
     bool no_queues = false;
     rd_kafka_resp_err_t assign = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t commit = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t seek = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_resp_err_t seek_partition = RD_KAFKA_RESP_ERR_NO_ERROR;
     std::vector<std::pair<int, gint64>> sought; // partition, offset
@@ -82,6 +83,15 @@ rd_kafka_error_t *rd_kafka_incremental_unassign(rd_kafka_t *client,
         real<decltype(rd_kafka_incremental_unassign)>("rd_kafka_incremental_unassign");
     count(said.unassigned);
     return next(client, list);
+}
+
+rd_kafka_resp_err_t rd_kafka_commit_queue(
+    rd_kafka_t *client, const rd_kafka_topic_partition_list_t *offsets, rd_kafka_queue_t *queue,
+    void (*answer)(rd_kafka_t *, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t *, void *),
+    void *opaque)
+{
+    static auto *next = real<decltype(rd_kafka_commit_queue)>("rd_kafka_commit_queue");
+    return said.commit ? said.commit : next(client, offsets, queue, answer, opaque);
 }
 
 rd_kafka_error_t *rd_kafka_seek_partitions(rd_kafka_t *client,
@@ -537,6 +547,46 @@ TEST_F(Rebalance, AtMostOnceFinishesWhatIsCommittedWhenAllIsGivenUp)
     rebalance(RD_KAFKA_RESP_ERR__TIMED_OUT, {});
     EXPECT_TRUE(is_whole(0) && is_once(0));
     EXPECT_FALSE(consumer->has_assignment);
+}
+
+TEST_F(Rebalance, AtMostOnceHandsNothingOverBeforeACommitAndTellsWhatMayBeLost)
+{
+    event->settings->delivery = BB_AT_MOST_ONCE;
+    said.commit = RD_KAFKA_RESP_ERR__TIMED_OUT; // it may have arrived
+    make("EAGER");
+    assign({0});
+    ASSERT_TRUE(until([this] { return bb_consumer_ahead_holds(consumer) != 0; }));
+    for (int i = 0; i < 10; i++)
+        (void)bb_consumer_read(consumer, 20);
+    EXPECT_TRUE(passed.empty());
+    EXPECT_EQ(0u, consumer->in_flight_records);
+    revoke({0});
+    EXPECT_FALSE(bb_consumer_ahead_holds(consumer));
+    EXPECT_GE(bb_metric_value(consumer->metrics.lost), 1);
+    EXPECT_LE(bb_metric_value(consumer->metrics.lost), EACH);
+    said.commit = RD_KAFKA_RESP_ERR_NO_ERROR;
+    assign({0}); // it had not arrived
+    ASSERT_TRUE(until_read(0));
+    tick();
+    EXPECT_TRUE(is_whole(0));
+}
+
+TEST_F(Rebalance, AtMostOnceLosesNothingWhenTheCommitIsRefused)
+{
+    event->settings->delivery = BB_AT_MOST_ONCE;
+    said.commit = RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS;
+    make("COOPERATIVE");
+    assign({0, 1});
+    ASSERT_TRUE(until([this] { return bb_consumer_ahead_holds(consumer) != 0; }));
+    revoke({1});
+    EXPECT_TRUE(passed.empty());
+    EXPECT_EQ(0, bb_metric_value(consumer->metrics.lost));
+    said.commit = RD_KAFKA_RESP_ERR_NO_ERROR;
+    ASSERT_TRUE(until_read(0)); // what was held of it goes on
+    tick();
+    EXPECT_TRUE(is_whole(0));
+    EXPECT_TRUE(passed[1].empty());
+    EXPECT_EQ((Offsets{EACH, NONE, NONE}), committed());
 }
 
 TEST_F(Rebalance, ARetryTopicIsReadAgainFromWhatWasGivenUp)
