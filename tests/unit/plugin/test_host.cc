@@ -501,6 +501,9 @@ TEST_F(Host, AHandlerLearnsWhatItWorksFor)
     ASSERT_NE(run(R"({"id":"a"})"), nullptr) << result.message;
     bb_call call = call_of(BUSBAR_STAGE_SETUP, statements);
     char group[] = "group";
+    bb_event_settings *settings = bb_event_settings_new("order");
+    settings->concurrency = 3;
+    type.settings = settings;
     type.group = group;
     busbar_binding binding = {};
     binding.struct_size = sizeof(binding);
@@ -511,6 +514,7 @@ TEST_F(Host, AHandlerLearnsWhatItWorksFor)
     EXPECT_EQ(str(binding.handler), "fake");
     EXPECT_EQ(str(binding.contract), contract_text);
     EXPECT_EQ(binding.process.size, 16u);
+    EXPECT_EQ(binding.lanes, 3u);
     // an older plugin has a shorter struct: nothing behind it is touched
     busbar_binding shorter = {};
     shorter.struct_size = offsetof(busbar_binding, topic);
@@ -519,6 +523,8 @@ TEST_F(Host, AHandlerLearnsWhatItWorksFor)
     EXPECT_EQ(shorter.topic.data, nullptr);
     call.type = nullptr;
     EXPECT_EQ(storage_extension()->binding(&call.base, &binding), 0);
+    type.settings = nullptr;
+    bb_event_settings_free(settings);
 }
 
 TEST_F(Host, AHandlerLearnsWhereARecordStands)
