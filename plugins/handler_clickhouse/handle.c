@@ -10,6 +10,7 @@ typedef struct handling {
     const busbar_batch *batch;
     int32_t *verdicts;
     uint32_t index; /* of the event at hand */
+    bool away;      /* no partition can be taken: it is not tried for each event */
     ch_fault fault;
 } handling;
 
@@ -255,8 +256,11 @@ static bool take(handling *at, ch_place *place, int64_t assignment, bool *ret_st
 {
     ch_places *places = &at->self->places;
     uint64_t before = places->uncertain;
+    if (at->away)
+        return false;
     bool good =
         ch_places_take(places, place, assignment, at->call->host->now_ms(), ret_stale, &at->fault);
+    at->away = !good;
     if (places->uncertain == before)
         return good;
     at->call->host->record_metric(at->call, at->self->metric_uncertain,
@@ -333,6 +337,10 @@ static void add_row(handling *at)
     }
     if (handler_ranges_has(&place->entry.stored, origin->offset)) {
         pass_stored(at, place, origin);
+        return;
+    }
+    if (ch_rows_has(&place->rows, origin->offset)) {
+        at->verdicts[at->index] = BUSBAR_PASS; /* it comes again behind one of its key that waits */
         return;
     }
     if (!ch_rows_begin(&place->rows, at->index, origin->offset)) {

@@ -244,8 +244,19 @@ bool ch_rows_begin(ch_rows *rows, uint32_t index, int64_t offset)
         rows->list = list;
         rows->capacity = capacity;
     }
+    rows->highest = rows->count && rows->highest > offset ? rows->highest : offset;
     rows->list[rows->count++] = (ch_row){rows->data.size, index, offset};
     return true;
+}
+
+/* Offsets rise but for what was tried again, so there is rarely anything to look for. */
+bool ch_rows_has(const ch_rows *rows, int64_t offset)
+{
+    for (size_t i = 0; offset <= rows->highest && i < rows->count; i++) {
+        if (rows->list[i].offset == offset)
+            return true;
+    }
+    return false;
 }
 
 void ch_rows_drop(ch_rows *rows)

@@ -15,6 +15,7 @@ typedef struct ch_rows {
     handler_buffer data;
     size_t count;
     size_t capacity;
+    int64_t highest; /* offset */
     ch_row *list;
 } ch_rows;
 
@@ -58,6 +59,7 @@ bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int6
 
 /* The row that begins at the end of the data; false when memory is out. */
 bool ch_rows_begin(ch_rows *rows, uint32_t index, int64_t offset);
+bool ch_rows_has(const ch_rows *rows, int64_t offset);
 /* Takes back the row begun last. */
 void ch_rows_drop(ch_rows *rows);
 /* Where row `number` begins; the end of the data for the number behind the last. */
