@@ -162,6 +162,13 @@ static const bb_gate gates[BB_GATE_COUNT] = {
          "after an error, a time-out or a lost connection at the end of a transaction the producer "
          "is replaced by one that fences it",
          "#5423; measured with 2.0.2 and 2.15.0"},
+    [BB_GATE_EARLY_ACKS] =
+        {"early-acks", SINCE_EVER, WITHOUT_END, FALSE,
+         "the first records of a partition whose leader has just been made may be reported as "
+         "written though they were refused: the next request was on its way, and was accepted",
+         "dead letters and what handlers emit go one request at a time "
+         "(max.in.flight.requests.per.connection is 1 unless the configuration says otherwise)",
+         "measured with 2.16.0 and Kafka 4.3.1"},
 };
 
 const bb_gate *bb_gate_get(bb_gate_id id)

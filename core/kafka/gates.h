@@ -32,6 +32,7 @@ typedef enum {
     BB_GATE_METADATA_RACE,
     BB_GATE_SEEK_TIMEOUT,
     BB_GATE_TORN_TRANSACTIONS,
+    BB_GATE_EARLY_ACKS,
     BB_GATE_COUNT
 } bb_gate_id;
 

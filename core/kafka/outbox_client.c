@@ -6,7 +6,10 @@
 
 #define END_MS 5000
 
-static const char *const defaults[] = {"compression.type",
+/* One request at a time: see the gate early-acks. */
+static const char *const defaults[] = {"max.in.flight.requests.per.connection",
+                                       "1",
+                                       "compression.type",
                                        "snappy",
                                        "linger.ms",
                                        "5",

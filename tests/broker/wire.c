@@ -54,6 +54,7 @@ static rd_kafka_t *make_client(rd_kafka_type_t type, const char *bootstrap, cons
                                        {"fetch.wait.max.ms", "20"},
                                        {"auto.offset.reset", "earliest"},
                                        {"enable.idempotence", "true"},
+                                       {"max.in.flight.requests.per.connection", "1"},
                                        {"log_level", "2"},
                                        {"topic.metadata.refresh.interval.ms", "1000"},
                                        {"isolation.level", isolation}};

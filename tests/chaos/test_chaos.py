@@ -45,6 +45,25 @@ class Chaos(unittest.TestCase):
                     self.assertTrue(line["fired"], "the fault never happened")
         print(f"chaos: {result.stderr.splitlines()[-1].removeprefix('chaos: ')}", flush=True)
 
+    def test_at_most_once(self):
+        """Nothing twice, whatever dies; and nothing is lost where nothing dies."""
+        with tempfile.TemporaryDirectory(prefix="busbar-chaos-") as folder:
+            log = os.path.join(folder, "log")
+            result = run("--mode", "at_most_once", "--each", "none", "kill_worker", "restart", "--seed", SEED, "--records", 1000,
+                         "--jobs", 3, "--log", log)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            with open(log) as file:
+                lines = {json.loads(line)["faults"][0]: json.loads(line) for line in file}
+        self.assertEqual([line["duplicates"] for line in lines.values()], [0, 0, 0])
+        self.assertEqual((lines["none"]["lost"], lines["restart"]["lost"]), (0, 0))
+
+    def test_a_loss_without_a_reason_is_caught_in_at_most_once(self):
+        result = run("--mode", "at_most_once", "--fault", "planted_skip", "--runs", 1, "--seed", SEED, "--records", 500)
+        self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
+        line = json.loads(result.stdout.splitlines()[0])
+        self.assertGreater(line["lost"], 0)
+        subprocess.run(["rm", "-rf", line["folder"]], check=True)
+
     def test_a_busbar_that_skips_is_caught(self):
         """The driver's own check: with a handler that says PASS and writes nothing, the run fails and says how to repeat it."""
         result = run("--fault", "planted_skip", "--runs", 1, "--seed", SEED, "--records", 500)

@@ -87,6 +87,17 @@ class Outbox : public ::testing::Test
     }
 };
 
+// A request that overtakes the first one of a new partition would make the client confirm that one.
+TEST_F(Outbox, OneRequestIsOnItsWayAtATime)
+{
+    char value[16] = "";
+    size_t size = sizeof value;
+    ASSERT_EQ(RD_KAFKA_CONF_OK,
+              rd_kafka_conf_get(rd_kafka_conf(bb_outbox_client(outbox)),
+                                "max.in.flight.requests.per.connection", value, &size));
+    EXPECT_STREQ("1", value);
+}
+
 TEST_F(Outbox, ABatchComesBackWhenItsLetterIsConfirmed)
 {
     for (int i = 0; i < 100; i++)
