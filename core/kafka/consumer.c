@@ -12,6 +12,7 @@
 #include "kafka/gates.h"
 #include "kafka/membership.h"
 #include "kafka/retry_letter.h"
+#include "kafka/stores.h"
 #include "kafka/topics.h"
 #include "pipeline/dedup.h"
 #include "pipeline/policy.h"
@@ -254,6 +255,12 @@ static gboolean make_client(bb_consumer *consumer, GError **error)
     return TRUE;
 }
 
+static void note_stores(bb_consumer *consumer)
+{
+    consumer->stores = TRUE;
+    bb_partitions_note_handled(consumer->partitions);
+}
+
 bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_context *context,
                              GError **error)
 {
@@ -277,6 +284,8 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     if (!make_lanes(consumer, error) || !bb_consumer_transaction_make(consumer, error) ||
         !make_client(consumer, error))
         g_clear_pointer(&consumer, bb_consumer_free);
+    else if (!type->source && !consumer->transaction && !consumer->ahead && bb_stores_any(type))
+        note_stores(consumer);
     return consumer;
 }
 
@@ -401,6 +410,8 @@ static gint64 tick_lanes(bb_consumer *consumer, gint64 limit_ms)
 static void keep_house(bb_consumer *consumer)
 {
     gint64 now = bb_clock_monotonic_ms();
+    if (G_UNLIKELY(consumer->stores_at_ms))
+        bb_consumer_ask_stores(consumer);
     if (!consumer->transaction && now >= consumer->commit_at_ms) {
         consumer->commit_at_ms = now + consumer->type->settings->commit_interval_ms;
         (void)bb_consumer_commit(consumer, 0);

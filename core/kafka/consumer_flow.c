@@ -311,9 +311,12 @@ static void account(bb_consumer *consumer, bb_batch *batch, bb_run_counts *sums)
         if (i + 1 < batch->count)
             __builtin_prefetch(batch->items[i + 1].message); /* to be given back next */
         const rd_kafka_message_t *message = item->message;   /* where it was read */
-        if (outcome || consumer->ahead)                      /* lost is final, too */
-            (void)bb_partitions_finish(consumer->partitions, message->partition, item->epoch,
-                                       message->offset); /* FALSE: it came too late */
+        gboolean in_time = FALSE;
+        if (outcome || consumer->ahead) /* lost is final, too */
+            in_time = bb_partitions_finish(consumer->partitions, message->partition, item->epoch,
+                                           message->offset);
+        if (consumer->stores && in_time && outcome == BUSBAR_PASS)
+            bb_partitions_handled(consumer->partitions, message->partition, message->offset);
         sums->handled += outcome == BUSBAR_PASS;
         sums->dropped += outcome == BUSBAR_DROP;
         sums->dead_lettered += outcome == BUSBAR_REJECT;

@@ -7,9 +7,11 @@
 #include "base/log.h"
 #include "kafka/group_offsets.h"
 #include "kafka/place.h"
+#include "kafka/stores.h"
 
 #define TIMEOUT_MS 10000
 #define REJOIN_MS 1000
+#define STORES_AGAIN_MS 5000
 
 static gboolean is_cut(const bb_consumer *consumer, gint32 partition)
 {
@@ -78,6 +80,105 @@ static gboolean is_first(const GArray *all)
     return TRUE;
 }
 
+/* The questions about the partitions of `list`, where reading begins as they say or as committed.
+ */
+static GArray *make_questions(const rd_kafka_topic_partition_list_t *list, const GArray *all)
+{
+    GArray *places = g_array_new(FALSE, TRUE, sizeof(bb_stored));
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *at = &list->elems[i];
+        if ((guint)at->partition >= all->len)
+            continue;
+        const bb_group_offset *found = &g_array_index(all, bb_group_offset, at->partition);
+        const bb_stored place = {.partition = at->partition,
+                                 .from = at->offset >= 0 ? at->offset : found->committed,
+                                 .handled = found->handled};
+        if (place.from >= 0)
+            g_array_append_val(places, place);
+    }
+    return places;
+}
+
+/* FALSE, and the consumer ends, when a store lacks what it had. */
+static gboolean is_whole(bb_consumer *consumer, const bb_stored *place)
+{
+    const bb_event_type *type = consumer->type;
+    if (!place->where)
+        return TRUE;
+    bb_consumer_fail(
+        consumer, BB_ERROR_KAFKA,
+        "%s: the store of handler %s does not have offset %" G_GINT64_FORMAT
+        " of %s partition %d, which was in it when group %s committed %" G_GINT64_FORMAT
+        ": it was set back, to a backup maybe. To store again what it lacks: `busbar "
+        "offsets set %s --partition %d --to %" G_GINT64_FORMAT
+        "`; to go on without: the same with `--to %" G_GINT64_FORMAT "`",
+        type->full_name, place->where, place->handled, type->topic, place->partition, type->group,
+        place->from, type->full_name, place->partition, place->lacks, place->from);
+    return FALSE;
+}
+
+/* FALSE when a store lacks something; what cannot be reached is asked again later. */
+static gboolean ask_stores(bb_consumer *consumer, GArray *places)
+{
+    g_autofree char *problem = NULL;
+    gboolean reached = bb_stores_ask(consumer->type, consumer->context->metrics, places, &problem);
+    consumer->stores_at_ms = reached ? 0 : bb_clock_monotonic_ms() + STORES_AGAIN_MS;
+    if (!reached && bb_consumer_may_say(consumer))
+        bb_log_warning("%s: what is stored is not known: %s; nothing is committed before it is",
+                       consumer->type->full_name, problem);
+    for (guint i = 0; i < places->len; i++) {
+        if (is_whole(consumer, &g_array_index(places, bb_stored, i)))
+            continue;
+        consumer->stores_at_ms = G_MAXINT64; /* the offset stays, so that the next start sees it */
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Where all handlers have stored more than was committed, reading begins behind that. */
+static void place_by_stores(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list,
+                            const GArray *all)
+{
+    g_autoptr(GArray) places = make_questions(list, all);
+    if (!places->len || !ask_stores(consumer, places))
+        return;
+    for (guint i = 0; i < places->len; i++) {
+        const bb_stored *place = &g_array_index(places, bb_stored, i);
+        gint64 high = g_array_index(all, bb_group_offset, place->partition).high;
+        if (place->next <= place->from || place->next > high) /* beyond: the topic is another */
+            continue;
+        rd_kafka_topic_partition_list_find(list, consumer->type->topic, place->partition)->offset =
+            place->next;
+        bb_log_info("%s: %s partition %d: stored up to offset %" G_GINT64_FORMAT
+                    ", so reading begins behind that and not at %" G_GINT64_FORMAT,
+                    consumer->type->full_name, consumer->type->topic, place->partition,
+                    place->next - 1, place->from);
+    }
+}
+
+static void add_assigned(gint32 partition, bb_partition *state, void *user)
+{
+    (void)state;
+    rd_kafka_topic_partition_list_add(user, "", partition);
+}
+
+void bb_consumer_ask_stores(bb_consumer *consumer)
+{
+    g_autoptr(GError) error = NULL;
+    if (bb_clock_monotonic_ms() < consumer->stores_at_ms)
+        return;
+    consumer->stores_at_ms = bb_clock_monotonic_ms() + STORES_AGAIN_MS;
+    g_autoptr(GArray) all =
+        bb_group_offsets_read(consumer->client, consumer->type->topic, TIMEOUT_MS, &error);
+    if (!all)
+        return;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    bb_partitions_each(consumer->partitions, add_assigned, list);
+    g_autoptr(GArray) places = make_questions(list, all);
+    (void)ask_stores(consumer, places); /* records that are stored already are known as such */
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void place_all(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list,
                       const GArray *all)
 {
@@ -95,6 +196,8 @@ static void place_all(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
     }
     g_array_set_size(consumer->cut, 0);
     consumer->gone = FALSE;
+    if (consumer->stores)
+        place_by_stores(consumer, list, all);
 }
 
 void bb_consumer_place(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list)

@@ -49,8 +49,10 @@ struct bb_consumer {
     gboolean closing;
     gint64 rejoin_at_ms;                                /* 0: it is not due */
     gint64 group_look_at_ms, group_sum, group_moved_ms; /* of a member without partitions */
-    GArray *cut;   /* gint32: partitions whose log was cut, as Kafka told */
-    gboolean gone; /* what was to be read next: the next assignment places anew */
+    GArray *cut;         /* gint32: partitions whose log was cut, as Kafka told */
+    gboolean gone;       /* what was to be read next: the next assignment places anew */
+    gboolean stores;     /* handlers can be asked where they stand, and decide with Kafka */
+    gint64 stores_at_ms; /* they were not reachable: to be asked again, no commit before; 0 */
     gint64 commit_at_ms;
     rd_kafka_queue_t *commits;       /* their answers come from here */
     gboolean commit_open;            /* one is without an answer */
@@ -157,6 +159,8 @@ gboolean bb_consumer_subscribe(bb_consumer *consumer);
 /* Sets the offsets that reading begins at; an offset that is left as it is is the client's to find.
  */
 void bb_consumer_place(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list);
+/* Asks stores that were not reachable when that is due. */
+void bb_consumer_ask_stores(bb_consumer *consumer);
 /* The client has lost its place in a partition: it is placed anew, with all others. */
 void bb_consumer_displaced(bb_consumer *consumer, const rd_kafka_message_t *message);
 /* Joins the group anew when that is due. FALSE when that ended the consumer. */

@@ -2,6 +2,7 @@
 #include "kafka/group_offsets.h"
 
 #include "base/error.h"
+#include "kafka/handled_note.h"
 
 typedef rd_kafka_topic_partition_list_t list;
 
@@ -87,8 +88,15 @@ static gboolean add_committed(rd_kafka_t *client, const char *topic, GArray *off
 {
     list *answer = list_of(topic, offsets->len, RD_KAFKA_OFFSET_INVALID);
     rd_kafka_resp_err_t code = first_error(rd_kafka_committed(client, answer, timeout_ms), answer);
-    for (guint i = 0; !code && i < offsets->len; i++)
-        g_array_index(offsets, bb_group_offset, i).committed = MAX(answer->elems[i].offset, -1);
+    for (guint i = 0; !code && i < offsets->len; i++) {
+        const rd_kafka_topic_partition_t *place = &answer->elems[i];
+        bb_group_offset *offset = &g_array_index(offsets, bb_group_offset, i);
+        offset->committed = MAX(place->offset, -1);
+        offset->handled =
+            place->offset < 0
+                ? -1
+                : bb_handled_note_read(place->metadata, place->metadata_size, NULL, NULL);
+    }
     rd_kafka_topic_partition_list_destroy(answer);
     return code ? fail(error, "the group's offsets", topic, code) : TRUE;
 }

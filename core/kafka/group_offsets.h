@@ -9,6 +9,7 @@
 typedef struct bb_group_offset {
     gint64 committed; /* -1: none */
     gint64 low, high; /* first offset and end */
+    gint64 handled;   /* a record that was durable when it was committed; -1: not known */
 } bb_group_offset;
 
 /* Of every partition of `topic`, by number (bb_group_offset), for the group of `client`. */

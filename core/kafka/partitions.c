@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kafka/handled_note.h"
 #include "pipeline/ackmap.h"
 
 struct bb_partitions {
@@ -11,6 +12,7 @@ struct bb_partitions {
     gint64 epoch;
     guint assigned;
     gsize map_bytes;
+    gboolean notes_handled;
 };
 
 bb_partitions *bb_partitions_new(const char *topic)
@@ -49,8 +51,8 @@ void bb_partitions_assign(bb_partitions *partitions, gint32 partition)
     if ((guint)partition >= before)
         g_array_set_size(partitions->states, (guint)partition + 1);
     for (guint i = before; i < partitions->states->len; i++)
-        *at(partitions, i) =
-            (bb_partition){.committed = -1, .base = -1, .position = -1, .low = -1, .end = -1};
+        *at(partitions, i) = (bb_partition){
+            .committed = -1, .base = -1, .position = -1, .handled = -1, .low = -1, .end = -1};
     bb_partition *state = at(partitions, (guint)partition);
     if (!state->assigned)
         partitions->assigned++;
@@ -65,6 +67,7 @@ void bb_partitions_assign(bb_partitions *partitions, gint32 partition)
                             .committed = -1,
                             .base = -1,
                             .position = -1,
+                            .handled = -1,
                             .low = state->low,
                             .end = state->end};
 }
@@ -84,6 +87,23 @@ void bb_partitions_revoke_all(bb_partitions *partitions)
 {
     for (guint i = 0; i < partitions->states->len; i++)
         bb_partitions_revoke(partitions, (gint32)i);
+}
+
+void bb_partitions_note_handled(bb_partitions *partitions)
+{
+    partitions->notes_handled = TRUE;
+}
+
+gboolean bb_partitions_notes_handled(const bb_partitions *partitions)
+{
+    return partitions->notes_handled;
+}
+
+void bb_partitions_handled(bb_partitions *partitions, gint32 partition, gint64 offset)
+{
+    bb_partition *state = bb_partitions_get(partitions, partition);
+    if (state)
+        state->handled = MAX(state->handled, offset);
 }
 
 gint64 bb_partitions_epoch(const bb_partitions *partitions)
@@ -113,7 +133,10 @@ void bb_partitions_resume(bb_partitions *partitions, gint32 partition, gint64 of
                           const char *metadata, gsize size)
 {
     bb_partition *state = bb_partitions_get(partitions, partition);
+    gint64 handled = bb_handled_note_read(metadata, size, &metadata, &size);
     GArray *runs = state ? bb_ackmap_decode(metadata, size, offset) : NULL;
+    if (state)
+        state->handled = handled;
     if (!runs)
         return;
     forget_resumed(state);
@@ -145,6 +168,7 @@ static void begin_epoch(bb_partitions *partitions, bb_partition *state)
     forget_resumed(state);
     state->offsets = bb_offsets_new(++partitions->epoch, -1);
     state->committed = -1;
+    state->handled = -1;
     state->first = -1;
 }
 
@@ -237,7 +261,8 @@ static char *make_map(const bb_partitions *partitions, bb_partition *state, gint
 {
     g_autoptr(GArray) runs = collect_runs(state);
     gsize held = bb_offsets_held(state->offsets);
-    gsize limit = partitions->map_bytes;
+    gsize note = partitions->notes_handled ? BB_HANDLED_NOTE_BYTES : 0;
+    gsize limit = MAX(partitions->map_bytes, note) - note;
     gint64 end = G_MAXINT64, comfortable_end = G_MAXINT64;
     char *map = bb_ackmap_encode(offset, runs, limit, &end);
     if (state->crowded && limit)
@@ -246,6 +271,13 @@ static char *make_map(const bb_partitions *partitions, bb_partition *state, gint
     gsize most = state->crowded ? BB_PARTITION_HELD_MAX / 4 * 3 : BB_PARTITION_HELD_MAX;
     state->crowded = !fits || held >= most;
     return map;
+}
+
+static char *make_metadata(const bb_partitions *partitions, bb_partition *state, gint64 offset)
+{
+    g_autofree char *map = make_map(partitions, state, offset);
+    gboolean noted = partitions->notes_handled && partitions->map_bytes && state->handled >= 0;
+    return noted ? bb_handled_note_write(state->handled, map) : g_steal_pointer(&map);
 }
 
 /* The offset to commit: the frontier or, while the first record is not finished, that one, when
@@ -272,11 +304,11 @@ rd_kafka_topic_partition_list_t *bb_partitions_to_commit(bb_partitions *partitio
             list = rd_kafka_topic_partition_list_new((int)partitions->assigned);
         rd_kafka_topic_partition_t *place =
             rd_kafka_topic_partition_list_add(list, partitions->topic, (int32_t)i);
-        g_autofree char *map = make_map(partitions, state, offset);
+        g_autofree char *metadata = make_metadata(partitions, state, offset);
         place->offset = offset;
-        if (map) {
-            place->metadata = strdup(map); /* the list frees it */
-            place->metadata_size = strlen(map);
+        if (metadata) {
+            place->metadata = strdup(metadata); /* the list frees it */
+            place->metadata_size = strlen(metadata);
         }
         state->committed = offset;
         state->mapped = bb_offsets_finished(state->offsets);

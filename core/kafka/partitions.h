@@ -15,6 +15,7 @@ typedef struct bb_partition {
     gint64 committed;    /* what was sent to be committed last; -1: nothing */
     gint64 base;     /* where an aborted transaction is read again, unless more is committed; -1 */
     gint64 position; /* behind the last record that was read or the last end that was met; -1 */
+    gint64 handled;  /* the last that handlers have made durable; -1: none; only when it is noted */
     gint64 read_ms;  /* timestamp of a record that was read lately; 0: none yet */
     gint64 low, end; /* found at the start, with `once`; -1: not yet */
     gboolean past_end; /* everything before `end` has been read */
@@ -43,6 +44,12 @@ void bb_partitions_revoke(bb_partitions *partitions, gint32 partition);
 void bb_partitions_revoke_all(bb_partitions *partitions);
 /* The epoch counter: the next assignment gets at least this plus one. */
 gint64 bb_partitions_epoch(const bb_partitions *partitions);
+
+/* From now on commits note the last record that was made durable (handled_note.h). */
+void bb_partitions_note_handled(bb_partitions *partitions);
+gboolean bb_partitions_notes_handled(const bb_partitions *partitions);
+/* All handlers of `offset` have made it durable. */
+void bb_partitions_handled(bb_partitions *partitions, gint32 partition, gint64 offset);
 
 /* NULL unless it is assigned. */
 bb_partition *bb_partitions_get(const bb_partitions *partitions, gint32 partition);

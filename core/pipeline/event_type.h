@@ -19,6 +19,8 @@ typedef struct bb_handler_binding {
     busbar_handler_ops ops; /* members that an older plugin lacks are NULL */
     int32_t (*storage)(busbar_call *call, busbar_bytes config, busbar_bytes request,
                        busbar_bytes *ret_reply); /* NULL: nothing to make */
+    char *handler;                               /* its name in the plugin */
+    const struct busbar_places_v1 *places;       /* NULL: it does not say where it stands */
     char *config;                                /* JSON text for `open` */
     bb_breaker *breaker; /* shared by all that use this handler; NULL: there is none */
 } bb_handler_binding;

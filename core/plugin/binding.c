@@ -1,6 +1,8 @@
 /* Binding handlers to event types: plugin, choice of the handler, check of its configuration. */
 #include <string.h>
 
+#include <busbar/storage.h>
+
 #include "plugin/registry_private.h"
 
 #define MAX_FAILURES 20
@@ -12,6 +14,7 @@ static bb_handler_binding *copy_binding(const bb_handler_binding *from)
     binding->name = g_strdup(from->name);
     binding->plugin = g_strdup(from->plugin);
     binding->plugin_version = g_strdup(from->plugin_version);
+    binding->handler = g_strdup(from->handler);
     binding->config = g_strdup(from->config);
     binding->breaker = bb_breaker_ref(from->breaker);
     return binding;
@@ -25,6 +28,7 @@ void bb_handler_binding_free(gpointer data)
     g_free(binding->name);
     g_free(binding->plugin);
     g_free(binding->plugin_version);
+    g_free(binding->handler);
     g_free(binding->config);
     bb_breaker_unref(binding->breaker);
     g_free(binding);
@@ -141,6 +145,17 @@ static gboolean check_config(bb_registry *registry, const bb_handler_settings *s
     return FALSE;
 }
 
+/* NULL unless the plugin offers it for a handler that promises to keep offsets. */
+static const busbar_places_v1 *find_places(const bb_plugin *plugin, const busbar_handler *handler)
+{
+    const busbar_plugin_descriptor *descriptor = &plugin->descriptor;
+    const busbar_places_v1 *places =
+        (handler->capabilities & BUSBAR_STORES_OFFSETS) && descriptor->get_extension
+            ? descriptor->get_extension(BUSBAR_PLACES_EXTENSION)
+            : NULL;
+    return places && places->struct_size >= sizeof(*places) && places->find ? places : NULL;
+}
+
 /* The binding as every event type gets it, NULL after its problems. */
 static bb_handler_binding *resolve(bb_registry *registry, const bb_handler_settings *settings)
 {
@@ -165,6 +180,8 @@ static bb_handler_binding *resolve(bb_registry *registry, const bb_handler_setti
     busbar_handler copy;
     bb_copy_handler(handler, &copy, &binding->ops);
     binding->storage = copy.storage;
+    binding->handler = g_strdup(handler->name);
+    binding->places = find_places(plugin, handler);
     binding->config = g_steal_pointer(&config);
     binding->breaker = bb_breaker_new();
     return binding;

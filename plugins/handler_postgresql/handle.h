@@ -24,6 +24,10 @@ int32_t pg_handle(void *self, busbar_call *call, const busbar_batch *batch, int3
 int32_t pg_flush(void *self, busbar_call *call);
 void pg_close(void *self);
 
+/* find.c */
+int32_t pg_find(busbar_call *call, busbar_bytes handler, busbar_bytes config, busbar_place *places,
+                uint32_t count);
+
 /* plan.c */
 int32_t pg_storage(busbar_call *call, busbar_bytes config, busbar_bytes request,
                    busbar_bytes *ret_reply);

@@ -29,8 +29,19 @@ static const busbar_handler postgresql_handler = {
 
 static const busbar_handler *const handlers[] = {&postgresql_handler};
 
+static const busbar_places_v1 places = {.struct_size = sizeof(busbar_places_v1), .find = pg_find};
+
+static const void *get_extension(const char *id)
+{
+    return strcmp(id, BUSBAR_PLACES_EXTENSION) == 0 ? &places : NULL;
+}
+
 const busbar_plugin_descriptor busbar_plugin = {
-    BUSBAR_DESCRIPTOR_HEAD, .name = "handler_postgresql",
-    .version = "0.1.0",     .summary = "Stores events in PostgreSQL",
-    .handler_count = 1,     .handlers = handlers,
+    BUSBAR_DESCRIPTOR_HEAD,
+    .name = "handler_postgresql",
+    .version = "0.1.0",
+    .summary = "Stores events in PostgreSQL",
+    .handler_count = 1,
+    .handlers = handlers,
+    .get_extension = get_extension,
 };

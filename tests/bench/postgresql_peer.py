@@ -11,8 +11,13 @@ import time
 import pandas
 import sqlalchemy
 from confluent_kafka import Consumer
+from pydantic import ConfigDict
 from pydantic_peer import UserEvent
 from sqlalchemy.dialects.postgresql import UUID
+
+
+class Received(UserEvent):
+    model_config = ConfigDict(extra="ignore")  # the producer's _metadata
 
 
 def main():
@@ -31,7 +36,7 @@ def main():
         if message is None or message.error():
             continue
         begin = begin or time.monotonic()
-        event = UserEvent.model_validate_json(message.value()).model_dump(mode="json")
+        event = Received.model_validate_json(message.value()).model_dump(mode="json")
         batch.append({name: event.get(name) for name in names})
         if len(batch) < size and stored + len(batch) < rows:
             continue

@@ -108,6 +108,12 @@ class Postgres:
         rows = self.sql(text, database)
         return rows[0][0] if rows else None
 
+    def value_or_none(self, text, database="postgres"):
+        try:
+            return self.value(text, database)
+        except AssertionError:
+            return None
+
     def session(self, database="postgres"):
         """A psql that stays, for locks that are held; the caller ends it."""
         return subprocess.Popen([find_tool("psql"), "-X", "-q", "-t", "-A"], env=self.environment(database),

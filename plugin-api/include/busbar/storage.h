@@ -67,6 +67,41 @@ typedef struct busbar_storage_v1 {
     int32_t (*position)(busbar_call *call, uint32_t index, busbar_position *ret_position);
 } busbar_storage_v1;
 
+/* What a plugin offers in return, by `get_extension` of its descriptor: where its handlers stand.
+ * With it reading begins where the store is, not where Kafka's offset is, and a store that has lost
+ * what it had is noticed. For handlers with BUSBAR_STORES_OFFSETS. */
+#define BUSBAR_PLACES_EXTENSION "busbar.places/1"
+
+/** @brief One partition: the host's question, and the handler's answer. */
+typedef struct busbar_place {
+    uint32_t struct_size; /* of the host; the handler writes nothing beyond it */
+    int32_t partition;
+    int64_t from;    /* question: reading would begin here, by the group's offset in Kafka */
+    int64_t handled; /* question: this record had been stored when that offset was committed; -1:
+                        not known */
+    int64_t next;    /* answer: the first record at `from` or behind it that is not stored; the host
+                        sets -1, which stands where the store knows nothing of the partition */
+    int64_t lacks;   /* answer: when the store knows of the partition and `handled` is not stored:
+                        the first record that it lacks behind the first that it has; the host sets
+                        -1: it lacks none */
+} busbar_place;
+
+typedef struct busbar_places_v1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+
+    /** @brief Where a handler stands. After an assignment, before anything is read. Without an
+     * instance, for what it works for ask busbar_storage_v1.binding. May block for some seconds.
+     * [any, beside the workers]
+     *  @param handler its name in the plugin
+     *  @param config as for `open`
+     *  @param places the host's, one for each partition, `struct_size` bytes apart
+     *  @return PASS; DROP: this one keeps no offsets; RETRY: the store is not reachable now. After
+     *  another answer Kafka's offset counts, and `open` says what is wrong */
+    int32_t (*find)(busbar_call *call, busbar_bytes handler, busbar_bytes config,
+                    busbar_place *places, uint32_t count);
+} busbar_places_v1;
+
 #ifdef __cplusplus
 }
 #endif

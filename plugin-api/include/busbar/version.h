@@ -10,8 +10,8 @@
 /* A host loads a plugin when the major versions are equal and the plugin's minor version is not
  * newer than its own.
  *  1.0  first version
- *  1.1  extensions busbar.source/1 (source.h), busbar.storage/1 (storage.h), member `storage` of a
- *       handler, the ELF note (plugin.h), constant BUSBAR_EMITS_ONLY */
+ *  1.1  extensions busbar.source/1 (source.h), busbar.storage/1 and busbar.places/1 (storage.h),
+ *       member `storage` of a handler, the ELF note (plugin.h), constant BUSBAR_EMITS_ONLY */
 #define BUSBAR_ABI_MAJOR 1u
 #define BUSBAR_ABI_MINOR 1u
 
