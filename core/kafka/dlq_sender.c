@@ -29,6 +29,7 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_settings *settings, GError **error)
 {
     static const char *const defaults[][2] = {
+        {"max.in.flight.requests.per.connection", "1"}, /* see the gate early-acks */
         {"partitioner", "murmur2_random"},
         {"compression.type", "snappy"},
         {"linger.ms", "5"},
