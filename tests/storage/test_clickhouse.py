@@ -5,6 +5,7 @@ import decimal
 import json
 import math
 import os
+import random
 import re
 import signal
 import struct
@@ -316,6 +317,30 @@ class Faults(Case):
                 self.assertEqual(self.run_once()["dead_lettered"], 0)
                 self.assert_each_once(lines[:100 * number + 100])
                 print(f"    {name}: {time.monotonic() - begin:.1f} s", file=sys.stderr)
+
+    def test_kills_at_random_steps(self):
+        """BUSBAR_CLICKHOUSE_KILLS kills (default 6), each soon after a random request of the lanes went wrong in a random way."""
+        kills = int(os.environ.get("BUSBAR_CLICKHOUSE_KILLS", "6"))
+        seed = int(os.environ.get("BUSBAR_SEED", str(time.time_ns() % 100000)))
+        chance = random.Random(seed)
+        print(f"    seed {seed}", file=sys.stderr)
+        self.configure(consume="flush_interval: 30ms, commit_interval: 5s, concurrency: 2, retry: { initial: 50ms, max: 200ms }")
+        self.storage("apply", EVENT)
+        lines = unique(kit.generated(EVENT, 300 * kills))
+        for number in range(kills):
+            kind = chance.choice(("reset", "late", "slow"))
+            server.faults({"match": "INSERT INTO", "skip": chance.randrange(12), "kind": kind, "seconds": chance.random() * 2})
+            process = self.start()
+            for part in range(3):
+                self.send(TOPIC, lines[300 * number + 100 * part:300 * number + 100 * part + 100], user_key)
+            deadline = time.monotonic() + 15
+            while server.post("/pending", b"") != b"0" and time.monotonic() < deadline:
+                time.sleep(0.02)
+            time.sleep(chance.random() * 0.3)
+            self.kill(process)
+        server.faults()
+        self.assertEqual(self.run_once()["dead_lettered"], 0)
+        self.assert_each_once(lines)
 
     def test_kills_in_the_middle(self):
         for name, more in (("order key, three lanes", "concurrency: 3"), ("order none", "order: none, concurrency: 2")):
