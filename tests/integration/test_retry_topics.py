@@ -60,6 +60,9 @@ class RetryTopics(HandlerTest):
         return kit.consume(self.broker.bootstrap, topic)
 
     def test_a_record_comes_back_when_it_is_due_as_what_it_was(self):
+        with open(self.path("order.json"), "w") as out:
+            json.dump({"type": "object", "required": ["id"], "properties": {
+                "made": {"type": "string", "x-busbar-generate": "uuid4"}, "at": {"type": "string", "x-busbar-generate": "now"}}}, out)
         self.config()
         self.send(self.events(6, fails=2))
         self.send([{"id": f"good{i}"} for i in range(20)])
@@ -74,7 +77,9 @@ class RetryTopics(HandlerTest):
             self.assertEqual([t["attempt"] for t in tries], [1, 2, 3], tries)
             for before, after, delay in zip(tries, tries[1:], DELAYS):
                 self.assertGreaterEqual(after["now"] - before["now"], delay)
+            self.assertTrue(tries[0]["value"]["made"] and tries[0]["value"]["at"])
             for one in tries:
+                self.assertEqual(one["value"], tries[0]["value"], "what is generated is the same at each try")
                 self.assertEqual({k: one[k] for k in ("event", "topic", "partition", "offset", "timestamp", "key")},
                                  {k: tries[0][k] for k in ("event", "topic", "partition", "offset", "timestamp", "key")})
         self.assertEqual(self.records(TOPIC + ".dlq") if self.exists(TOPIC + ".dlq") else [], [])
