@@ -49,6 +49,18 @@ ARROW_PARQUET_EXPORT int arrow_parquet_write(const arrow_parquet_column *columns
                                              const char *compression, arrow_parquet_take take,
                                              void *user, char ret_problem[256]);
 
+/* Reads a file of any columns of texts, numbers, truths, structs, maps with text keys and lists,
+ * and gives each row as a line of JSON; nulls are left out. 1, or 0 as above. */
+ARROW_PARQUET_EXPORT int arrow_parquet_read_json(const void *file, size_t size,
+                                                 arrow_parquet_take take, void *user,
+                                                 char ret_problem[256]);
+
+/* Writes the checkpoint of a Delta table: `lines` is its actions, a line of JSON each, where maps
+ * are lists of {"key", "value"}. 1, or 0 as above. */
+ARROW_PARQUET_EXPORT int arrow_parquet_write_checkpoint(const char *lines, size_t size,
+                                                        arrow_parquet_take take, void *user,
+                                                        char ret_problem[256]);
+
 /* "26.0.1": of the library that writes. */
 ARROW_PARQUET_EXPORT const char *arrow_parquet_version(void);
 

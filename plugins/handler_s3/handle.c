@@ -60,9 +60,24 @@ static const char *read_configuration(s3_instance *self, busbar_call *call, busb
         return self->fault.text;
     self->journal.make_empty = s3_rows_empty;
     self->journal.user = &self->rows;
-    return s3_journal_init(&self->journal, &self->settings, self->client, &binding)
+    return s3_journal_init(&self->journal, &self->settings, self->client, &binding) &&
+                   s3_delta_init(&self->delta, &self->settings, &self->rows.cells, self->client,
+                                 &binding)
                ? NULL
                : "out of memory";
+}
+
+static bool is_delta(const s3_instance *self)
+{
+    return self->settings.format == S3_DELTA;
+}
+
+static bool look_at_server(s3_instance *self, busbar_call *call)
+{
+    if (!is_delta(self))
+        return !self->settings.exactly_once || s3_journal_probe(&self->journal, &self->fault);
+    return s3_journal_probe(&self->journal, &self->fault) &&
+           s3_delta_open(&self->delta, call->host->wall_us() / 1000, &self->fault);
 }
 
 static int32_t set_up(s3_instance *self, busbar_call *call, busbar_bytes config)
@@ -78,7 +93,7 @@ static int32_t set_up(s3_instance *self, busbar_call *call, busbar_bytes config)
     self->metric_repeated = register_metric(call, "s3_repeated", "Requests that were sent again");
     self->metric_refused =
         register_metric(call, "s3_refused", "Events that did not fit the columns");
-    if (!self->settings.exactly_once || s3_journal_probe(&self->journal, &self->fault))
+    if (look_at_server(self, call))
         return BUSBAR_PASS;
     if (self->fault.lasting)
         return busbar_fail(call, BUSBAR_FATAL, "S3: %s", self->fault.text);
@@ -105,10 +120,21 @@ void s3_close(void *instance)
     s3_objects_clear(&self->objects);
     s3_places_clear(&self->places);
     s3_journal_clear(&self->journal);
+    s3_delta_clear(&self->delta);
+    handler_buffer_clear(&self->scratch);
     s3_client_free(self->client);
     s3_rows_clear(&self->rows);
     s3_settings_clear(&self->settings);
     free(self);
+}
+
+static bool take_place(handling *at, s3_place *place, int64_t assignment, bool *ret_stale)
+{
+    s3_instance *self = at->self;
+    if (is_delta(self))
+        return s3_delta_take(&self->delta, place, assignment, &at->fault);
+    return s3_journal_take(&self->journal, place, assignment, at->call->host->now_ms(), ret_stale,
+                           &at->fault);
 }
 
 /* The place of a record, ready to store. NULL with a verdict when the record is answered already,
@@ -128,8 +154,7 @@ static s3_place *find_place(handling *at, const busbar_origin *origin)
         return NULL;
     }
     if ((!place->taken || position.assignment > place->assignment) &&
-        !s3_journal_take(&self->journal, place, position.assignment, at->call->host->now_ms(),
-                         &stale, &at->fault))
+        !take_place(at, place, position.assignment, &stale))
         return NULL;
     if (stale)
         at->verdicts[at->index] = BUSBAR_PASS; /* as above */
@@ -153,9 +178,8 @@ static void pass_stored(handling *at, s3_place *place, const busbar_origin *orig
     place->told = true;
     busbar_log(at->call, BUSBAR_LOG_WARNING,
                "partition %d: records from offset %lld on had been stored before and are not "
-               "stored again; if the topic was made anew, delete %s/%05d/",
-               (int)origin->partition, (long long)origin->offset, at->self->journal.folder,
-               (int)origin->partition);
+               "stored again; if the topic was made anew, use another group or handler name",
+               (int)origin->partition, (long long)origin->offset);
 }
 
 /* The first member of `from` that has a date; "" where none has. */
@@ -182,6 +206,20 @@ static void refuse(handling *at, const char *column, const char *problem)
                              busbar_text(pointer), busbar_text(problem));
 }
 
+/* A table remembers a last offset only: a record before it is either stored, or one that was
+ * refused and whose dead letter may not have been written. */
+static bool was_refused(handling *at, busbar_event *event)
+{
+    s3_instance *self = at->self;
+    const char *column = NULL, *problem = NULL;
+    self->scratch.size = 0;
+    if (!is_delta(self) || s3_rows_add(&self->rows, at->call, event, &self->scratch, &column,
+                                       &problem) != S3_ROW_REFUSED)
+        return false;
+    refuse(at, column, problem);
+    return true;
+}
+
 /* Adds one event, or answers it. False after a fault that is not the event's. */
 static bool add_row(handling *at)
 {
@@ -195,7 +233,8 @@ static bool add_row(handling *at)
         if (!place)
             return at->verdicts[at->index] != 0;
         if (handler_ranges_has(&place->known, origin->offset)) {
-            pass_stored(at, place, origin);
+            if (!was_refused(at, event))
+                pass_stored(at, place, origin);
             return true;
         }
     }
@@ -248,7 +287,7 @@ static bool put_object(s3_instance *self, busbar_call *call, const s3_object *ob
 {
     s3_reply reply;
     int put = S3_PUT_DONE;
-    if (self->settings.exactly_once)
+    if (self->settings.exactly_once || is_delta(self))
         put = s3_store_put(self->client, object->key, object->body.data, object->body.size,
                            self->settings.part_bytes, &reply);
     else if (!s3_store_replace(self->client, object->key, object->body.data, object->body.size,
@@ -307,20 +346,48 @@ static bool announce(s3_instance *self, busbar_call *call, s3_fault *fault)
     return true;
 }
 
-static bool store(s3_instance *self, busbar_call *call, s3_fault *fault)
+static bool put_objects(s3_instance *self, busbar_call *call, s3_fault *fault)
 {
-    if (!finish_bodies(self, fault) || !announce(self, call, fault))
-        return false;
     for (const s3_object *at = self->objects.list; at; at = at->next) {
         if (!put_object(self, call, at, fault))
             return false;
     }
+    return true;
+}
+
+static bool store_files(s3_instance *self, busbar_call *call, s3_fault *fault)
+{
     bool good = true;
+    if (!announce(self, call, fault) || !put_objects(self, call, fault))
+        return false;
     for (size_t i = 0; i < self->places.count; i++)
         good = s3_journal_stored(&self->places.list[i], self->objects.list) && good;
     if (!good)
         s3_places_forget(&self->places); /* out of memory: it is read again */
     return true;
+}
+
+static bool store_table(s3_instance *self, busbar_call *call, s3_fault *fault)
+{
+    s3_delta *delta = &self->delta;
+    uint64_t every = self->settings.checkpoint_every;
+    if (!s3_delta_name(delta, self->objects.list, self->topic, fault) ||
+        !put_objects(self, call, fault) ||
+        !s3_delta_commit(delta, &self->places, self->objects.list, call->host->wall_us() / 1000,
+                         fault))
+        return false;
+    if (every && (uint64_t)delta->version % every == 0 && !s3_delta_checkpoint(delta, fault))
+        busbar_log(call, BUSBAR_LOG_WARNING, "no checkpoint of version %lld: %s",
+                   (long long)delta->version, fault->text);
+    return true;
+}
+
+static bool store(s3_instance *self, busbar_call *call, s3_fault *fault)
+{
+    if (!self->objects.list)
+        return true;
+    return finish_bodies(self, fault) &&
+           (is_delta(self) ? store_table(self, call, fault) : store_files(self, call, fault));
 }
 
 int32_t s3_flush(void *instance, busbar_call *call)

@@ -4,6 +4,7 @@
 
 #include <busbar/source.h>
 
+#include "delta.h"
 #include "journal.h"
 #include "pack.h"
 #include "rows.h"
@@ -12,7 +13,9 @@ typedef struct s3_instance {
     s3_settings settings;
     const busbar_storage_v1 *host; /* its extension */
     s3_client *client;
-    s3_journal journal;
+    s3_journal journal; /* of plain files */
+    s3_delta delta;     /* of a Delta table */
+    handler_buffer scratch;
     s3_places places;
     s3_objects objects;
     s3_rows rows;

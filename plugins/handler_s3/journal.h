@@ -21,7 +21,8 @@ typedef struct s3_place {
     bool taken;
     bool told;            /* that records of it had been stored before */
     int64_t wait_ms;      /* not to be taken before; 0: at any time */
-    uint64_t next;        /* number of the next entry */
+    uint64_t next;        /* number of the next entry of its journal */
+    int64_t base;         /* last offset in its Delta table */
     handler_ranges known; /* stored */
     int64_t finished_from, finished_below;
 } s3_place;

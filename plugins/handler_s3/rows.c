@@ -66,8 +66,6 @@ const char *s3_rows_init(s3_rows *rows, const s3_settings *settings, busbar_call
 {
     rows->settings = settings;
     rows->event_name = event_name;
-    if (settings->format == S3_DELTA)
-        return "`format: delta` is not part of this version; choose \"parquet\" or \"lines\"";
     return settings->format == S3_LINES ? check_lines(rows) : check_parquet(rows, call);
 }
 

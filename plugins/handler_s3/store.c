@@ -7,7 +7,7 @@
 #include "sign.h"
 
 /* Objects up to here are compared byte by byte, others by their size. */
-enum { COMPARED_MAX = 1 << 20 };
+enum { COMPARED_MAX = 16 << 20 };
 
 bool s3_store_get(s3_client *client, const char *key, s3_reply *ret_reply)
 {

@@ -77,12 +77,12 @@ class Case(unittest.TestCase):
         self.configure()
 
     def configure(self, consume="order: partition, flush_interval: 100ms", handler="", endpoint=None, access=ACCESS,
-                  domains=None, bucket=lake.BUCKET, path=None):
+                  domains=None, bucket=lake.BUCKET, path=None, name="busbar.yaml"):
         domains = domains or "\n".join(f"  {domain}: {{ plugin: ownlens_{domain} }}" for domain in kit.DOMAINS)
         handler = f"path: {path or self.under + '/{domain}/{event}'}\n    format: {self.format}\n    {handler}"
         self.config = kit.write_config(self.folder, self.broker.bootstrap, CONFIG.format(
             domains=domains, endpoint=endpoint or server.endpoint, bucket=bucket, access=access, handler=handler,
-            consume=consume))
+            consume=consume), name)
 
     def send(self, topic, lines, partition=0):
         result = subprocess.run(["kcat", "-P", "-q", "-b", self.broker.bootstrap, "-t", topic, "-p", str(partition)],
@@ -290,16 +290,53 @@ class Parquet(Values):
             {"n": None, "i": None, "l": [], "any": None}])
 
 
+def table_of(path):
+    """Rows of a Delta table as deltalake reads it, and its version."""
+    import deltalake
+    table = deltalake.DeltaTable(server.path(path))
+    return table, table.to_pyarrow_table()
+
+
+class Delta(Parquet):
+    format = "delta"
+    test_duckdb_reads_them = test_what_does_not_fit_its_column_is_dead_lettered = None
+
+    def rows(self, event=EVENT):
+        contract = rules.contract_of(event)
+        column = contract["x-busbar-storage"]["s3"]["partition"]["column"]
+        _, rows = table_of(f"{self.under}/{event.replace('.', '/')}")
+        return [(f"/{column}={row[column]}/", {name: row_of(contract["properties"].get(name, {}), value)
+                                              for name, value in row.items()}) for row in rows.to_pylist()]
+
+    def check_row(self, event, contract, sent, key, row):
+        column = contract["x-busbar-storage"]["s3"]["partition"]["column"]
+        self.assertIsInstance(row[column], str)
+        super().check_row(event, contract, sent, key, row)
+
+    def test_another_schema_is_refused_by_name(self):
+        self.send(TOPIC, kit.generated(EVENT, 5))
+        self.run_once()
+        log = server.path(f"{self.under}/customer/user_event/_delta_log/{0:020}.json")
+        with open(log) as file:
+            text = file.read()
+        with open(log, "w") as file:
+            file.write(text.replace('page_url', 'page_link'))
+        self.send(TOPIC, kit.generated(EVENT, 5))
+        self.run_once(expect=4)
+        self.assertIn("column page_url is not there", self.log)
+
+
 class Once(Case):
     """Each event once, whatever happens to the worker and to requests."""
     partitions = 2
+    settings = ""
 
     def setUp(self):
         super().setUp()
         self.lines = rules.unique(kit.generated(EVENT, 600))
         self.proxy = self.faults()
         self.configure(endpoint=self.proxy.endpoint, consume="order: partition, concurrency: 2, flush_interval: 100ms, "
-                       "batch_records: 50, in_flight_records: 200")
+                       "batch_records: 50, in_flight_records: 200", handler=self.settings)
         for number in (0, 1):
             self.send(TOPIC, self.lines[number::2], number)
 
@@ -400,6 +437,81 @@ class OnceParquet(Once):
     def is_empty(self, key):
         import pyarrow.parquet
         return pyarrow.parquet.ParquetFile(server.path(key)).metadata.num_rows == 0
+
+
+class OnceDelta(Once):
+    """A commit makes rows visible: nobody sees half of a flush, and the log is whole after any crash."""
+    format = "delta"
+    settings = "checkpoint_every: 3"
+
+    def rows(self, event=EVENT):
+        import deltalake
+        path = f"{self.under}/{event.replace('.', '/')}"
+        try:
+            return [(None, row) for row in table_of(path)[1].select(["event_id"]).to_pylist()]
+        except deltalake.exceptions.TableNotFoundError:
+            return []
+
+    def is_empty(self, key):
+        return True  # nothing needs to be taken from another: its objects are part of no commit
+
+    def test_killed_around_every_put(self):
+        super().test_killed_around_every_put()
+        self.check_log()
+        self.check_checkpoint()
+
+    def check_log(self):
+        """Each commit once, in a row, and the adds are what the objects hold: read without any library but pyarrow."""
+        import pyarrow.parquet
+        folder = server.path(f"{self.under}/customer/user_event")
+        commits = sorted(n for n in os.listdir(folder + "/_delta_log") if re.fullmatch(r"\d{20}\.json", n))
+        self.assertEqual(commits, [f"{number:020}.json" for number in range(len(commits))])
+        last, rows = {}, 0
+        for name in commits:
+            with open(f"{folder}/_delta_log/{name}") as file:
+                for action in map(json.loads, file):
+                    if "txn" in action:
+                        self.assertGreater(action["txn"]["version"], last.get(action["txn"]["appId"], -1))
+                        last[action["txn"]["appId"]] = action["txn"]["version"]
+                    if "add" in action:
+                        path = os.path.join(folder, action["add"]["path"])
+                        self.assertEqual(os.path.getsize(path), action["add"]["size"])
+                        count = pyarrow.parquet.ParquetFile(path).metadata.num_rows
+                        self.assertEqual(json.loads(action["add"]["stats"])["numRecords"], count)
+                        self.assertIn("event_date=" + action["add"]["partitionValues"]["event_date"] + "/", action["add"]["path"])
+                        rows += count
+        self.assertEqual(len(last), self.partitions)
+        self.assertEqual(rows, len(self.lines))
+
+    def check_checkpoint(self):
+        """The table reads the same, and busbar goes on, when the commits before the checkpoint are gone."""
+        folder = server.path(f"{self.under}/customer/user_event/_delta_log")
+        with open(folder + "/_last_checkpoint") as file:
+            version = json.load(file)["version"]
+        for name in os.listdir(folder):
+            if re.fullmatch(r"\d{20}\.json", name) and int(name[:20]) <= version:
+                os.remove(os.path.join(folder, name))
+        self.assert_each_once(self.lines)
+        more = rules.unique(kit.generated(EVENT, len(self.lines) + 40))[len(self.lines):]
+        self.send(TOPIC, more)
+        self.lines += more
+        self.run_once()
+        self.assert_each_once(self.lines)
+
+    def test_writers_race_for_each_commit(self):
+        """Another group fills the same table at the same time: both are there, each event once of each."""
+        import duckdb
+        processes = []
+        for group in ("one", "other"):
+            self.configure(consume=f"group: {group}, order: partition, concurrency: 2, flush_interval: 50ms, batch_records: 20, "
+                           "in_flight_records: 40", handler="checkpoint_every: 5", name=group + ".yaml")
+            processes.append(self.start())
+        kit.wait_for(lambda: len(self.rows()) >= 2 * len(self.lines), 90)
+        self.assertEqual([kit.stop(process) for process in processes], [0, 0])
+        ids = table_of(f"{self.under}/customer/user_event")[1]
+        counts = duckdb.sql("SELECT n, count(*) FROM (SELECT count(*) AS n FROM ids GROUP BY event_id) GROUP BY n").fetchall()
+        self.assertEqual(counts, [(2, len(self.lines))])
+        self.assertIsNotNone(ids)
 
 
 class Multipart(Case):

@@ -8,6 +8,7 @@
 
 extern "C" {
 #include "credentials.h"
+#include "delta_actions.h"
 #include "object.h"
 #include "sign.h"
 }
@@ -212,6 +213,160 @@ TEST(S3Settings, TheContractSaysWhatTheConfigurationDoesNot)
     ASSERT_EQ(own.problem, nullptr);
     EXPECT_EQ(own.settings.format, S3_LINES);
     EXPECT_EQ(own.settings.column, nullptr);
+}
+
+arrow_parquet_column TypeOf(const char *schema)
+{
+    json_t *tree = json_loads(schema, 0, nullptr);
+    arrow_parquet_column column = {};
+    s3_cells_type(tree, &column);
+    json_decref(tree);
+    return column;
+}
+
+TEST(S3Cells, TypesFollowFromTheSchema)
+{
+    const struct {
+        const char *schema;
+        int type;
+        bool list;
+    } cases[] = {{R"({"type":"string"})", ARROW_PARQUET_TEXT, false},
+                 {R"({"type":["string","null"],"format":"date"})", ARROW_PARQUET_DATE, false},
+                 {R"({"type":"string","format":"date-time"})", ARROW_PARQUET_INSTANT, false},
+                 {R"({"type":"string","format":"uuid"})", ARROW_PARQUET_TEXT, false},
+                 {R"({"type":"integer"})", ARROW_PARQUET_INT64, false},
+                 {R"({"type":["number","null"]})", ARROW_PARQUET_DOUBLE, false},
+                 {R"({"type":"boolean"})", ARROW_PARQUET_BOOL, false},
+                 {R"({"type":["integer","string"]})", ARROW_PARQUET_TEXT, false},
+                 {R"({"type":"object"})", ARROW_PARQUET_TEXT, false},
+                 {R"({"type":"array","items":{"type":"number"}})", ARROW_PARQUET_DOUBLE, true},
+                 {R"({"type":"array","items":{"type":"object"}})", ARROW_PARQUET_TEXT, false},
+                 {R"({"type":"array"})", ARROW_PARQUET_TEXT, false},
+                 {R"({})", ARROW_PARQUET_TEXT, false}};
+    for (const auto &c : cases) {
+        const arrow_parquet_column column = TypeOf(c.schema);
+        EXPECT_EQ(column.type, c.type) << c.schema;
+        EXPECT_EQ(column.is_list != 0, c.list) << c.schema;
+    }
+}
+
+// A table with a column of texts, one of dates for its directories, and a log to apply.
+struct Table {
+    Settings read{R"({"bucket":"b","path":"lake","partition":{"column":"day"}})"};
+    arrow_parquet_column column = {};
+    s3_cells cells = {};
+    s3_delta delta = {};
+
+    Table()
+    {
+        busbar_binding binding = {};
+        binding.group = busbar_text("g");
+        binding.handler = busbar_text("h");
+        binding.topic = busbar_text("t");
+        column.name = "a";
+        column.type = ARROW_PARQUET_TEXT;
+        cells.count = cells.own = 1;
+        cells.columns = &column;
+        EXPECT_TRUE(s3_delta_init(&delta, &read.settings, &cells, nullptr, &binding));
+    }
+    ~Table()
+    {
+        s3_delta_clear(&delta);
+    }
+    bool Apply(const std::string &line)
+    {
+        return s3_delta_apply(&delta, line.data(), line.size());
+    }
+};
+
+bool apply(void *table, const char *line, size_t size)
+{
+    return static_cast<Table *>(table)->Apply(std::string(line, size));
+}
+
+TEST(S3Delta, OffsetsAreThoseOfItsOwnApplication)
+{
+    Table table;
+    EXPECT_EQ(s3_delta_offset(&table.delta, 3), -1);
+    EXPECT_TRUE(table.Apply(R"({"txn":{"appId":"busbar/g/h/t/3","version":41}})"));
+    EXPECT_TRUE(table.Apply(R"({"txn":{"appId":"busbar/g/h/t/3","version":42}})"));
+    EXPECT_TRUE(table.Apply(R"({"txn":{"appId":"busbar/g/h/t/3x","version":50}})"));
+    EXPECT_TRUE(table.Apply(R"({"txn":{"appId":"busbar/other/h/t/3","version":51}})"));
+    EXPECT_TRUE(table.Apply(R"({"txn":{"appId":"busbar/g/h/t/4","version":7}})"));
+    EXPECT_TRUE(table.Apply(R"({"somethingNew":{}})"));
+    EXPECT_FALSE(table.Apply(R"({"txn":)"));
+    EXPECT_EQ(s3_delta_offset(&table.delta, 3), 42);
+    EXPECT_EQ(s3_delta_offset(&table.delta, 4), 7);
+}
+
+TEST(S3Delta, ATableThatItMakesFits)
+{
+    Table table;
+    char text[512];
+    handler_buffer lines = {};
+    ASSERT_TRUE(s3_delta_add_creation(&lines, &table.delta, 1767323045000));
+    ASSERT_TRUE(s3_delta_lines(lines.data, lines.size, apply, &table));
+    EXPECT_EQ(s3_delta_check(&table.delta, text), nullptr);
+    const std::string made(lines.data, lines.size);
+    EXPECT_NE(made.find(R"("minReaderVersion":1,"minWriterVersion":2)"), std::string::npos);
+    EXPECT_NE(made.find(R"("partitionColumns":["day"])"), std::string::npos);
+    handler_buffer_clear(&lines);
+}
+
+TEST(S3Delta, ATableThatDoesNotFitIsToldBy)
+{
+    const std::string good =
+        R"({"metaData":{"partitionColumns":["day"],"schemaString":"{\"fields\":[)"
+        R"({\"name\":\"a\",\"type\":\"string\"},{\"name\":\"day\",\"type\":\"date\"}]}"}})";
+    const struct {
+        const char *from, *to, *words;
+    } cases[] = {{R"(\"a\")", R"(\"b\")", "column a is not there"},
+                 {R"(\"string\")", R"(\"long\")", "column a is \"long\""},
+                 {R"(["day"])", R"([])", "partition"},
+                 {R"(["day"])", R"(["day","x"])", "partition"},
+                 {R"(\"fields\")", R"(\"delta.invariants\":1,\"fields\")", "invariants"}};
+    char text[512];
+    Table table;
+    ASSERT_TRUE(table.Apply(R"({"protocol":{"minReaderVersion":1,"minWriterVersion":2}})"));
+    ASSERT_TRUE(table.Apply(good));
+    ASSERT_EQ(s3_delta_check(&table.delta, text), nullptr);
+    for (const auto &c : cases) {
+        std::string line = good;
+        line.replace(line.find(c.from), std::string(c.from).size(), c.to);
+        ASSERT_TRUE(table.Apply(line));
+        const char *problem = s3_delta_check(&table.delta, text);
+        ASSERT_NE(problem, nullptr) << line;
+        EXPECT_NE(std::string(problem).find(c.words), std::string::npos) << problem;
+    }
+    ASSERT_TRUE(table.Apply(good));
+    ASSERT_TRUE(table.Apply(R"({"protocol":{"minReaderVersion":3,"minWriterVersion":7}})"));
+    EXPECT_NE(std::string(s3_delta_check(&table.delta, text)).find("version 7"), std::string::npos);
+}
+
+TEST(S3Delta, FilesAndOffsetsAreActions)
+{
+    Table table;
+    s3_object object = {};
+    object.rows = 5;
+    object.body.size = 99;
+    ASSERT_TRUE(s3_date_of("2026-01-02", 10, object.date));
+    ASSERT_TRUE(s3_object_name(&object, &table.read.settings, "t", 0, "-w.parquet"));
+    handler_buffer lines = {};
+    ASSERT_TRUE(s3_delta_add_file(&lines, &table.delta, &object, 1) &&
+                s3_delta_add_txn(&lines, &table.delta, 3, 42, 1));
+    EXPECT_EQ(
+        std::string(lines.data, lines.size),
+        R"({"add":{"path":"day=2026-01-02/t-00000-00000000000000000000-w.parquet","partitionValues":)"
+        R"({"day":"2026-01-02"},"size":99,"modificationTime":1,"dataChange":true,"stats":"{\"numRecords\":5}"}})"
+        "\n"
+        R"({"txn":{"appId":"busbar/g/h/t/3","version":42,"lastUpdated":1}})"
+        "\n");
+    lines.size = 0;
+    object.date[0] = '\0';
+    ASSERT_TRUE(s3_delta_add_file(&lines, &table.delta, &object, 1));
+    EXPECT_NE(std::string(lines.data, lines.size).find(R"("partitionValues":{"day":null})"),
+              std::string::npos);
+    handler_buffer_clear(&lines);
 }
 
 } // namespace
