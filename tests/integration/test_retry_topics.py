@@ -244,6 +244,11 @@ class RetryTopics(HandlerTest):
             with self.subTest(reason=reason):
                 self.config(retry=retry, **more)
                 self.assertIn(reason, self.busbar("check", expect=(2, 4)))
+        if os.path.exists(os.path.join(kit.BUILD, "lib", "busbar", "plugins", "handler_postgresql.so")):
+            flaky, self.handler = self.handler, {"plugin": "postgresql"}
+            self.config(retry=topics)
+            self.handler = flaky
+            self.assertIn("handler 'store' keeps offsets with its data", self.busbar("check", expect=(2, 4)))
         self.config(retry={**topics, "create": False})
         process = self.start()
         kit.wait_for(lambda: f"topic {FIRST} does not exist; `busbar topics apply` makes it" in self.text("log"))
