@@ -166,7 +166,7 @@ static const bb_gate gates[BB_GATE_COUNT] = {
         {"early-acks", SINCE_EVER, WITHOUT_END, FALSE,
          "the first records of a partition whose leader has just been made may be reported as "
          "written though they were refused: the next request was on its way, and was accepted",
-         "dead letters, what is redriven and what handlers emit go one request at a time "
+         "all that is produced goes one request at a time to each broker "
          "(max.in.flight.requests.per.connection is 1 unless the configuration says otherwise)",
          "measured with 2.16.0 and Kafka 4.3.1"},
 };

@@ -131,7 +131,8 @@ static gboolean set_defaults(rd_kafka_conf_t *conf, const bb_settings *settings,
     static const char *const defaults[][2] = {
         {"enable.idempotence", "true"},
         {"acks", "all"},
-        {"partitioner", "murmur2_random"}, /* as the Java client and kafka-python */
+        {"max.in.flight.requests.per.connection", "1"}, /* see the gate early-acks */
+        {"partitioner", "murmur2_random"},              /* as the Java client and kafka-python */
         {"compression.type", "snappy"},
         {"linger.ms", "5"},
         {"queue.buffering.max.kbytes", "65536"},

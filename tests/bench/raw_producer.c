@@ -35,6 +35,8 @@ static rd_kafka_t *producer_new(const char *bootstrap)
     set(conf, "bootstrap.servers", bootstrap);
     set(conf, "enable.idempotence", "true");
     set(conf, "acks", "all");
+    set(conf, "max.in.flight.requests.per.connection",
+        "1"); /* as busbar: docs/librdkafka.md, early-acks */
     set(conf, "compression.codec", "snappy");
     set(conf, "linger.ms", "5");
     set(conf, "partitioner", "murmur2_random");
