@@ -92,6 +92,7 @@ class Ledger:
         self.outputs = {}    # handler -> [Mark]
         self.dead = []       # [(time, id, record)]
         self.dropped = {}    # id -> time of the first
+        self.deferred = {}   # id -> time of the first: it went to a retry topic, which is no end of it, but may be committed
         self.commits = []    # [(time, partition, offset)]
         self.has_clock = False
         self.read_produced()
@@ -140,13 +141,20 @@ class Ledger:
     def read_dead(self):
         clock = next(lines_of(self.path("clock.txt")), None)
         self.has_clock = clock is not None
-        for record in wire_records(self.path("dead.wire")):
-            time = 0
+
+        def time_of(record):
             at = record["headers"].get("busbar.time")
-            if clock is not None and at:
-                moment = datetime.datetime.fromisoformat(at.decode().replace("Z", "+00:00"))
-                time = int(moment.timestamp() * 1000000) - int(clock)
-            self.dead.append((time, identity(record["value"]), record))
+            if clock is None or not at:
+                return 0
+            moment = datetime.datetime.fromisoformat(at.decode().replace("Z", "+00:00"))
+            return int(moment.timestamp() * 1000000) - int(clock)
+
+        for record in wire_records(self.path("dead.wire")):
+            self.dead.append((time_of(record), identity(record["value"]), record))
+        for path in glob.glob(self.path("tier.*.wire")):
+            for record in wire_records(path):
+                name, time = identity(record["value"]), time_of(record)
+                self.deferred[name] = min(time, self.deferred.get(name, time))
 
     def read_drops(self):
         for path in glob.glob(self.path("drops", "*.tsv")):
@@ -288,7 +296,7 @@ def finish_times(ledger):
         for mark in marks:
             firsts[handler].setdefault(identity(mark.value), mark.time)
     other = dict(ledger.dropped)
-    for time, name, _ in ledger.dead:
+    for time, name in [(time, name) for name, time in ledger.deferred.items()] + [(time, name) for time, name, _ in ledger.dead]:
         other[name] = min(time, other.get(name, time))
     times = {}
     for at, name in ledger.topic.items():

@@ -42,7 +42,7 @@ domains:
         topic: {topic}
         settings: {{ folder: "{folder}" }}
         consume: {{ group: {group}, order: {order}, concurrency: {concurrency}, batch_records: {batch}, in_flight_records: {in_flight},
-          flush_interval: {flush}ms, commit_interval: {commit}ms, retry: {{ attempts: {attempts}, initial: 10ms, max: 100ms }} {consume} }}
+          flush_interval: {flush}ms, commit_interval: {commit}ms, retry: {{ {retry}, initial: 10ms, max: 100ms }} {consume} }}
         handlers: [{handler}]
 handlers:
   {handler}: {settings}
@@ -166,7 +166,7 @@ class Run:
         self.settings = {
             "order": self.order, "concurrency": self.chance.choice([0, 1, 2, 4]), "batch": self.chance.choice([1, 20, 100, 500]),
             "in_flight": self.chance.choice([50, 300, 2000]), "flush": self.chance.choice([5, 50, 200]),
-            "commit": self.chance.choice([20, 100, 400]), "attempts": 3, "drain": "5s", "session": 3000, "beat": 300,
+            "commit": self.chance.choice([20, 100, 400]), "retry": "attempts: 3", "drain": "5s", "session": 3000, "beat": 300,
             "socket_timeout": 3000}
         self.wall_clock_is_right = True
         self.deadline = "30s"  # of calls into a plugin
@@ -174,6 +174,10 @@ class Run:
             self.consume = f", delivery: {mode}"
         if mode == "exactly_once":
             self.consume += f", transaction: {{ interval: {self.chance.choice([50, 200, 600])}ms }}"
+        self.tiers = 0       # retry topics
+        if mode == "at_least_once" and self.chance.random() < 0.2:
+            self.tiers = 2
+            self.settings["retry"] = "mode: topics, delays: [100ms, 400ms]"
         self.load_done = False
         self.at_once = 0.33  # this part of the load is there before busbar starts
         self.produced = []   # (id, crc)
@@ -420,10 +424,10 @@ class Run:
             latest[int(partition)] = int(offset)
         return latest
 
-    def ends(self):
-        """End of each partition, from the topic as it stands."""
+    def ends(self, dump="topic.wire"):
+        """End of each partition, from a topic as it stands."""
         ends = {}
-        for record in checker.wire_records(self.path("topic.wire")):
+        for record in checker.wire_records(self.path(dump)):
             ends[record["partition"]] = max(ends.get(record["partition"], 0), record["offset"] + 1)
         return ends
 
@@ -438,6 +442,28 @@ class Run:
                 self.problems.append(f"not everything was committed after {self.settle_seconds} s: {missing}")
                 break
             self.sleep(0.03)
+
+    def tier(self, number):
+        """Retry topic and its group."""
+        return f"{self.topic}.{self.group}.retry.{number}", f"{self.group}.retry.{number}"
+
+    def waits_in(self, number):
+        """True while a record of the retry topic has not been dealt with."""
+        topic, group = self.tier(number)
+        self.broker.dump(topic, self.path(f"tier.{number}.wire"))
+        ends = self.ends(f"tier.{number}.wire")
+        committed = self.broker.tools.committed(group, topic, max(ends, default=0) + 1)
+        return any(committed.get(partition, 0) < end for partition, end in ends.items())
+
+    def settle_tiers(self):
+        """Waits until every retry topic is empty, in their order."""
+        deadline = time.monotonic() + self.settle_seconds
+        for number in range(1, self.tiers + 1):
+            while self.waits_in(number):
+                if time.monotonic() > deadline:
+                    self.problems.append(f"retry topic {number} was not read to its end within {self.settle_seconds} s")
+                    return
+                self.sleep(0.1)
 
     # -- the whole
 
@@ -461,6 +487,7 @@ class Run:
                     self.sleep(0.05)
             self.finish_load()
             self.settle()
+            self.settle_tiers()
             self.stop()
             return self.judge(chosen, time.monotonic() - began)
         finally:
@@ -490,7 +517,7 @@ class Run:
         self.repeats |= cut
         self.losses |= cut or "records may be lost" in self.log()  # partitions went while the answer to a commit was missing
         result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
-        if self.order == "none":
+        if self.order == "none" or self.tiers:
             result = self.without_order(result)
         examples = result.pop("examples")
         found = SANITIZER.search(self.log())

@@ -24,7 +24,7 @@ class Sound:
 
     def __init__(self, repeats=0):
         self.produced, self.topic, self.out, self.dead, self.drops, self.commits = [], [], [[], []], [], [], []
-        self.deletions = []
+        self.deletions, self.tier = [], []
         ends, time = [0] * PARTITIONS, 1000000
         for i in range(KEYS * EACH):
             key, seq = f"k{i % KEYS}", i // KEYS
@@ -57,7 +57,7 @@ class Sound:
         for name in ("out/archive", "drops"):
             os.makedirs(os.path.join(folder, name))
         files = {"produced.tsv": self.produced, "topic.wire": self.topic, "dead.wire": self.dead, "commits.tsv": self.commits,
-                 "drops/1.tsv": self.drops, "deleted.tsv": self.deletions, "out/archive/1.tsv": self.out[0], "out/archive/2.tsv": self.out[1]}
+                 "drops/1.tsv": self.drops, "deleted.tsv": self.deletions, "tier.1.wire": self.tier, "out/archive/1.tsv": self.out[0], "out/archive/2.tsv": self.out[1]}
         for name, rows in files.items():
             with open(os.path.join(folder, name), "w") as file:
                 for row in rows:
@@ -343,6 +343,32 @@ class Checker(unittest.TestCase):
         del ledger.topic[-1], ledger.out[1][-1], ledger.commits[-1]
         self.caught(ledger, "broker_lost", 1)
         self.assertTrue(checker.check(self.folder, broker_losses=True)["ok"])
+
+    @staticmethod
+    def deferred(row):
+        """A ledger in which an event was handled at its end only, because it was in a retry topic; its mark."""
+        ledger = Sound()
+        mark = ledger.out[0].pop(row)
+        name = next(line for line in ledger.topic if line[:2] == mark[1:3])
+        moment = f"1970-01-01T00:00:{mark[0] / 1000000:09.6f}Z".encode()
+        ledger.tier.append([0, 0, 9, *name[3:5], "busbar.time=" + to_hex(moment)])
+        mark[0] = ledger.out[1][-1][0] + STEP
+        ledger.out[1].append(mark)
+        return ledger
+
+    def test_an_event_from_a_retry_topic(self):
+        result = self.judge(self.deferred(30))
+        self.assertEqual([kind for kind in checker.KINDS if result[kind] and kind != "order"], [], result)
+
+    def test_an_event_that_was_committed_and_is_in_no_retry_topic(self):
+        ledger = self.deferred(30)
+        ledger.tier.clear()
+        self.assertGreaterEqual(self.judge(ledger)["commit_over_handled"], 1)
+
+    def test_an_event_lost_in_a_retry_topic(self):
+        ledger = self.deferred(30)
+        del ledger.out[1][-1]
+        self.caught(ledger, "lost", 1)
 
     def test_an_empty_ledger_does_not_pass(self):
         self.assertFalse(checker.check(self.folder)["ok"])
