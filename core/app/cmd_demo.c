@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 
 #include "app/command.h"
+#include "app/demo_store.h"
 #include "app/demo_table.h"
 #include "app/session.h"
 #include "base/clock.h"
@@ -19,6 +20,7 @@ static gint option_bad = 4;
 static gint option_rate = 2500;
 static gint option_seed = 1;
 static char *option_out;
+static char *option_with;
 
 static const GOptionEntry options[] = {
     {"events", 'n', 0, G_OPTION_ARG_INT, &option_events, "How many events in all (default 5000)",
@@ -30,6 +32,9 @@ static const GOptionEntry options[] = {
     {"seed", 0, 0, G_OPTION_ARG_INT, &option_seed, "Seed of the generated events (default 1)", "N"},
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &option_out,
      "Folder for the results (default: a new one in the temporary folder)", "DIR"},
+    {"with", 0, 0, G_OPTION_ARG_STRING, &option_with,
+     "Also store the events in a store that is started for it and thrown away: postgresql",
+     "STORE"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
 
@@ -37,6 +42,7 @@ static volatile sig_atomic_t interrupted;
 
 typedef struct demo {
     char *folder;
+    bb_demo_store *store; /* NULL: none is asked for */
     bb_session *session;
     bb_publisher *publisher;
     bb_raw *raw;
@@ -63,6 +69,7 @@ static void demo_clear(demo *self)
     for (guint i = 0; i < self->row_count; i++)
         bb_generator_free(self->rows[i].generator);
     g_free(self->rows);
+    bb_demo_store_free(self->store);
     g_free(self->folder);
     bb_embedded_stop();
 }
@@ -70,7 +77,7 @@ static void demo_clear(demo *self)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(demo, demo_clear)
 
 /* The demo runs from a configuration file like any other, so that it can be read and used again. */
-static char *write_config(const char *folder, GError **error)
+static char *write_config(const demo *self, GError **error)
 {
     static const char text[] =
         "# Made by `busbar demo`. Use it again, here with a Kafka of your own:\n"
@@ -78,8 +85,6 @@ static char *write_config(const char *folder, GError **error)
         "kafka:\n"
         "  bootstrap.servers: embedded\n"
         "log: { level: warning }\n"
-        "defaults:\n"
-        "  handlers: [archive]\n"
         "domains:\n"
         "  customer:     { plugin: ownlens_customer }\n"
         "  editorial:    { plugin: ownlens_editorial }\n"
@@ -89,10 +94,18 @@ static char *write_config(const char *folder, GError **error)
         "  audit:        { plugin: ownlens_audit }\n"
         "  data_quality: { plugin: ownlens_data_quality }\n"
         "  ml_models:    { plugin: ownlens_ml_models }\n"
-        "handlers:\n"
-        "  archive: { plugin: jsonl, path: \"events/{topic}/{date}.jsonl\" }\n";
-    g_autofree char *path = g_build_filename(folder, "busbar.yaml", NULL);
-    return g_file_set_contents(path, text, sizeof(text) - 1, error) ? g_steal_pointer(&path) : NULL;
+        "handlers:\n";
+    g_autoptr(GString) whole = g_string_new(text);
+    g_autofree char *folder = g_strescape(self->folder, NULL); /* as YAML's quotes want it */
+    g_string_append_printf(
+        whole, "  archive: { plugin: jsonl, path: \"%s/events/{topic}/{date}.jsonl\" }\n", folder);
+    if (self->store)
+        g_string_append_printf(whole, "  store: %s\n", bb_demo_store_handler(self->store));
+    g_string_append_printf(whole, "defaults:\n  handlers: [archive%s]\n",
+                           self->store ? ", store" : "");
+    g_autofree char *path = g_build_filename(self->folder, "busbar.yaml", NULL);
+    return g_file_set_contents(path, whole->str, (gssize)whole->len, error) ? g_steal_pointer(&path)
+                                                                            : NULL;
 }
 
 static char *make_folder(GError **error)
@@ -283,9 +296,11 @@ static void print_next(const demo *self)
 
 static gboolean prepare(demo *self, int *ret_exit, GError **error)
 {
+    if (option_with && !(self->store = bb_demo_store_start(option_with, error)))
+        return FALSE;
     self->folder = make_folder(error);
-    g_autofree char *config = self->folder ? write_config(self->folder, error) : NULL;
-    if (!config)
+    g_autofree char *config = self->folder ? write_config(self, error) : NULL;
+    if (!config || (self->store && !bb_demo_store_make_tables(self->store, config, error)))
         return FALSE;
     self->session = bb_session_new_from(config, NULL, ret_exit);
     return self->session && start(self, error);
@@ -318,6 +333,10 @@ static int run(int argc, char **argv)
     draw(&self, TRUE);
     print_dead_letters(&self);
     gboolean even = print_summary(&self);
+    if (self.store && !interrupted && !bb_demo_store_show(self.store, &error)) {
+        bb_app_error("%s", error->message);
+        return bb_error_exit_code(error);
+    }
     print_next(&self);
     return even ? BB_EXIT_DONE : BB_EXIT_BUG;
 }
@@ -326,17 +345,24 @@ const bb_command bb_command_demo = {
     .name = "demo",
     .arguments = "",
     .summary = "Show all OwnLens event types flow on an embedded broker",
-    .description = "Starts an embedded broker in the process, generates events of all ten OwnLens "
-                   "event types with a share of bad "
-                   "ones, publishes and consumes them by the same paths as `publish` and `run`, "
-                   "and writes them as JSON lines.\n\n"
-                   "Half of the bad events go through the publisher, which refuses them; the other "
-                   "half is sent past the contract, "
-                   "as by a foreign producer, and ends in the dead letter topics. The numbers must "
-                   "balance; the exit code says so.",
-    .examples = "busbar demo\n    The usual one: 5,000 events in a few seconds\n"
-                "busbar demo --events 100000 --rate 0 --out results\n    More, as fast as it goes, "
-                "into a folder of choice",
+    .description =
+        "Starts an embedded broker in the process, generates events of all ten OwnLens "
+        "event types with a share of bad "
+        "ones, publishes and consumes them by the same paths as `publish` and `run`, "
+        "and writes them as JSON lines.\n\n"
+        "Half of the bad events go through the publisher, which refuses them; the other "
+        "half is sent past the contract, "
+        "as by a foreign producer, and ends in the dead letter topics. The numbers must "
+        "balance; the exit code says so.\n\n"
+        "With `--with postgresql` a PostgreSQL cluster is made in a temporary folder, with a "
+        "socket that only its user can reach, as user `postgres` or `nobody` when the demo is "
+        "run by root; it is removed at the end, also after Ctrl-C.",
+    .examples =
+        "busbar demo\n    The usual one: 5,000 events in a few seconds\n"
+        "busbar demo --events 100000 --rate 0 --out results\n    More, as fast as it goes, "
+        "into a folder of choice\n"
+        "busbar demo --with postgresql\n    Also into a PostgreSQL that is started for it, and "
+        "what psql finds there",
     .options = options,
     .run = run,
 };

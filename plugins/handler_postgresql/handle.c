@@ -360,6 +360,8 @@ int32_t pg_flush(void *instance, busbar_call *call)
         call->host->record_metric(call, self->metric_rollbacks, 1);
     }
     self->spoilt = false;
-    return busbar_unavailable(call, "PostgreSQL: %s%s%s", fault.text,
-                              fault.state[0] ? ", SQLSTATE " : "", fault.state);
+    return busbar_unavailable(
+        call, "PostgreSQL%s: %s%s%s",
+        fault.kind == PG_FAULT_DATA ? " refused a row, so all is handed again with care" : "",
+        fault.text, fault.state[0] ? ", SQLSTATE " : "", fault.state);
 }

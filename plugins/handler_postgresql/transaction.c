@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* After a row that only the server has found out: where one is, more are. */
-#define CAREFUL_FLUSHES 10
+#define CAREFUL_FLUSHES 100
 
 static bool read_table(pg_transaction *transaction, pg_fault *fault)
 {

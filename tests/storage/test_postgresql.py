@@ -510,6 +510,58 @@ class Faults(Case):
                            int(taken[0][0]))
 
 
+class Demo(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="busbar-demo-test-")
+        self.addCleanup(temporary.cleanup)
+        self.folder = temporary.name
+
+    def left(self):
+        """Clusters of a demo, running or on the disk, below a temporary folder of the test's own."""
+        found = [name for name in os.listdir(self.folder) if name.startswith("busbar-demo-pg-")]
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    found += [pid] if self.folder.encode() in file.read() and int(pid) != os.getpid() else []
+            except OSError:
+                pass
+        return found
+
+    def start(self, *arguments):
+        os.chmod(self.folder, 0o755)  # the server's user has to get to its own folder in it
+        return subprocess.Popen([kit.BUSBAR, "demo", "--out", os.path.join(self.folder, "out"), *arguments], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env=kit.environment(TMPDIR=self.folder), start_new_session=True)
+
+    def test_rows_are_shown_and_nothing_is_left(self):
+        output, log = self.start("--with", "postgresql", "--events", "500", "--rate", "0").communicate(timeout=120)
+        self.assertIn(b"It balances.", output, log.decode())
+        shown = output.split(b"as psql sees it:")[1].decode()
+        for table in ("customer_events", "editorial_articles", "ml_model_predictions"):
+            rows = re.search(rf"{table} +\| +(\d+)", shown)
+            self.assertGreater(int(rows.group(1)), 40, shown)
+        self.assertRegex(shown, r"[0-9a-f]{8}-[0-9a-f-]{27} \| [a-z_]+ +\| 20")
+        self.assertEqual(self.left(), [])
+
+    def test_an_interrupt_leaves_nothing(self):
+        process = self.start("--with", "postgresql", "--events", "100000", "--rate", "500")
+        try:
+            kit.wait_for(lambda: any(name.startswith("busbar-demo-pg-") and os.path.exists(os.path.join(self.folder, name, "log"))
+                                     for name in os.listdir(self.folder)), timeout=60)
+            kit.wait_for(lambda: os.path.isdir(os.path.join(self.folder, "out", "events")), timeout=60)
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        self.assertEqual(self.left(), [])
+
+    def test_a_store_that_it_cannot_start(self):
+        for store in ("clickhouse", "oracle"):
+            output, log = self.start("--with", store).communicate(timeout=30)
+            self.assertIn(b"the demo can start `postgresql` by itself", log)
+
+
 class Fanout(Case):
     def test_each_handler_keeps_its_own_progress(self):
         """One of two handlers cannot store; the other goes on from where it is after a kill, and neither stores a row twice."""
