@@ -1,6 +1,7 @@
 // Rows as Parquet files in memory, written by Apache Arrow.
 #include "parquet.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -158,25 +159,25 @@ Status MakeSchema(const arrow_parquet_column *columns, size_t count,
     return Status::OK();
 }
 
-Status FillTable(const arrow_parquet_column *columns, size_t count, const arrow_parquet_rows *rows,
-                 std::shared_ptr<arrow::Table> *table)
+// Rows that are made columns at a time: their memory is used again for the next ones.
+constexpr uint64_t kBatchRows = 8192;
+constexpr int64_t kGroupRows = 1 << 20;
+
+Status FillBatch(const arrow_parquet_column *columns, const std::shared_ptr<arrow::Schema> &schema,
+                 uint64_t rows, Cells *cells, Builders *builders,
+                 std::shared_ptr<arrow::RecordBatch> *batch)
 {
-    std::shared_ptr<arrow::Schema> schema;
-    Builders builders;
-    Cells cells(rows->data, rows->size);
-    ARROW_RETURN_NOT_OK(MakeSchema(columns, count, &schema, &builders));
-    for (uint64_t row = 0; row < rows->count; row++) {
+    const size_t count = builders->size();
+    for (uint64_t row = 0; row < rows; row++) {
         for (size_t i = 0; i < count; i++)
             ARROW_RETURN_NOT_OK(columns[i].is_list
-                                    ? AddList(columns[i].type, &cells, builders[i].get())
-                                    : AddValue(columns[i].type, &cells, builders[i].get()));
+                                    ? AddList(columns[i].type, cells, (*builders)[i].get())
+                                    : AddValue(columns[i].type, cells, (*builders)[i].get()));
     }
-    if (!cells.AtEnd())
-        return Status::Invalid("there is more than the rows");
     std::vector<std::shared_ptr<arrow::Array>> arrays(count);
     for (size_t i = 0; i < count; i++)
-        ARROW_RETURN_NOT_OK(builders[i]->Finish(&arrays[i]));
-    *table = arrow::Table::Make(schema, arrays, static_cast<int64_t>(rows->count));
+        ARROW_RETURN_NOT_OK((*builders)[i]->Finish(&arrays[i]));
+    *batch = arrow::RecordBatch::Make(schema, static_cast<int64_t>(rows), std::move(arrays));
     return Status::OK();
 }
 
@@ -195,27 +196,40 @@ Status CompressionOf(const std::string &name, parquet::Compression::type *type)
     return Status::OK();
 }
 
-Status WriteFile(const std::shared_ptr<arrow::Table> &table, const char *compression,
-                 std::shared_ptr<arrow::Buffer> *file)
+Status WriteRows(const arrow_parquet_column *columns, const std::shared_ptr<arrow::Schema> &schema,
+                 const arrow_parquet_rows *rows, Builders *builders,
+                 parquet::arrow::FileWriter *writer)
 {
-    parquet::Compression::type type;
-    ARROW_RETURN_NOT_OK(CompressionOf(compression, &type));
-    parquet::WriterProperties::Builder properties;
-    properties.compression(type)->created_by("busbar with Arrow C++ " ARROW_VERSION_STRING);
-    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
-    const int64_t rows = table->num_rows() > 0 ? table->num_rows() : 1;
-    ARROW_RETURN_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, rows,
-                                                   properties.build()));
-    return sink->Finish().Value(file);
+    Cells cells(rows->data, rows->size);
+    for (uint64_t done = 0; done < rows->count;) {
+        std::shared_ptr<arrow::RecordBatch> batch;
+        const uint64_t part = std::min(kBatchRows, rows->count - done);
+        ARROW_RETURN_NOT_OK(FillBatch(columns, schema, part, &cells, builders, &batch));
+        ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+        done += part;
+    }
+    return cells.AtEnd() ? Status::OK() : Status::Invalid("there is more than the rows");
 }
 
 Status Write(const arrow_parquet_column *columns, size_t count, const arrow_parquet_rows *rows,
              const char *compression, arrow_parquet_take take, void *user)
 {
-    std::shared_ptr<arrow::Table> table;
-    std::shared_ptr<arrow::Buffer> file;
-    ARROW_RETURN_NOT_OK(FillTable(columns, count, rows, &table));
-    ARROW_RETURN_NOT_OK(WriteFile(table, compression, &file));
+    std::shared_ptr<arrow::Schema> schema;
+    Builders builders;
+    parquet::Compression::type type;
+    ARROW_RETURN_NOT_OK(MakeSchema(columns, count, &schema, &builders));
+    ARROW_RETURN_NOT_OK(CompressionOf(compression, &type));
+    parquet::WriterProperties::Builder properties;
+    properties.compression(type)
+        ->max_row_group_length(kGroupRows)
+        ->created_by("busbar with Arrow C++ " ARROW_VERSION_STRING);
+    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
+    ARROW_ASSIGN_OR_RAISE(auto writer,
+                          parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(),
+                                                           sink, properties.build()));
+    ARROW_RETURN_NOT_OK(WriteRows(columns, schema, rows, &builders, writer.get()));
+    ARROW_RETURN_NOT_OK(writer->Close());
+    ARROW_ASSIGN_OR_RAISE(auto file, sink->Finish());
     if (take(user, file->data(), static_cast<size_t>(file->size())) != 1)
         return Status::OutOfMemory("out of memory");
     return Status::OK();

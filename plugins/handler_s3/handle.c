@@ -44,6 +44,7 @@ static const char *read_configuration(s3_instance *self, busbar_call *call, busb
                    binding.event.data); /* names have at most 249 bytes */
     (void)snprintf(self->topic, sizeof(self->topic), "%.*s", (int)binding.topic.size,
                    binding.topic.data);
+    self->lanes = binding.lanes;
     const char *problem = s3_settings_read(&self->settings, config.data, config.size, self->event,
                                            binding.contract.data, binding.contract.size);
     if (!problem)
@@ -137,6 +138,26 @@ static bool take_place(handling *at, s3_place *place, int64_t assignment, bool *
                            &at->fault);
 }
 
+static bool has_objects(const s3_instance *self, int32_t partition)
+{
+    for (const s3_object *at = self->objects.list; at; at = at->next) {
+        if (at->partition == partition)
+            return true;
+    }
+    return false;
+}
+
+/* A partition that rests may go to another lane and come back: then more of it is finished than
+ * this lane has seen, and what is stored is read again. */
+static void look_again(s3_instance *self, s3_place *place, const busbar_position *position)
+{
+    if (position->finished_below <= place->seen)
+        return;
+    if (self->lanes > 1 && !has_objects(self, place->partition))
+        place->taken = false;
+    place->seen = position->finished_below;
+}
+
 /* The place of a record, ready to store. NULL with a verdict when the record is answered already,
  * without one after a fault. */
 static s3_place *find_place(handling *at, const busbar_origin *origin)
@@ -153,6 +174,7 @@ static s3_place *find_place(handling *at, const busbar_origin *origin)
         at->verdicts[at->index] = BUSBAR_PASS; /* it is read again, there or later */
         return NULL;
     }
+    look_again(self, place, &position);
     if ((!place->taken || position.assignment > place->assignment) &&
         !take_place(at, place, position.assignment, &stale))
         return NULL;
@@ -317,15 +339,6 @@ static bool finish_bodies(s3_instance *self, s3_fault *fault)
     return true;
 }
 
-static bool has_objects(const s3_instance *self, int32_t partition)
-{
-    for (const s3_object *at = self->objects.list; at; at = at->next) {
-        if (at->partition == partition)
-            return true;
-    }
-    return false;
-}
-
 /* Announces the objects of each partition. */
 static bool announce(s3_instance *self, busbar_call *call, s3_fault *fault)
 {
@@ -390,6 +403,16 @@ static bool store(s3_instance *self, busbar_call *call, s3_fault *fault)
            (is_delta(self) ? store_table(self, call, fault) : store_files(self, call, fault));
 }
 
+static void note_seen(s3_instance *self)
+{
+    for (const s3_object *at = self->objects.list; at; at = at->next) {
+        s3_place *place = s3_places_get(&self->places, at->partition);
+        const handler_ranges *offsets = &at->offsets;
+        if (place && offsets->count && offsets->list[offsets->count - 1].last >= place->seen)
+            place->seen = offsets->list[offsets->count - 1].last + 1;
+    }
+}
+
 int32_t s3_flush(void *instance, busbar_call *call)
 {
     s3_instance *self = instance;
@@ -397,6 +420,8 @@ int32_t s3_flush(void *instance, busbar_call *call)
     bool good = !self->spoilt && store(self, call, &fault);
     call->host->record_metric(call, self->metric_repeated,
                               (double)s3_client_repeated(self->client));
+    if (good && self->settings.exactly_once)
+        note_seen(self);
     s3_objects_reset(&self->objects);
     self->spoilt = false;
     if (good)

@@ -20,6 +20,7 @@ typedef struct s3_instance {
     s3_objects objects;
     s3_rows rows;
     busbar_field dates[S3_FROM_MAX];
+    uint32_t lanes; /* that share the partitions */
     char event[256];
     char topic[256];
     bool spoilt; /* what was accepted is lost: the next flush fails */

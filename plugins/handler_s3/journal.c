@@ -234,8 +234,7 @@ static bool settle_object(s3_journal *journal, const char *key, bool *ret_there,
 }
 
 /* Adds the offsets of an entry's objects that are there. */
-static bool settle(s3_journal *journal, s3_place *place, const json_t *entry, bool look,
-                   s3_fault *fault)
+static bool settle(s3_journal *journal, s3_place *place, const json_t *entry, s3_fault *fault)
 {
     size_t i;
     json_t *object;
@@ -247,7 +246,7 @@ static bool settle(s3_journal *journal, s3_place *place, const json_t *entry, bo
     json_array_foreach(json_object_get(entry, "objects"), i, object)
     {
         const char *key = json_string_value(json_object_get(object, "key"));
-        if (!key || (look && !settle_object(journal, key, &there, fault)))
+        if (!key || !settle_object(journal, key, &there, fault))
             return false;
         if (there && !add_list(&place->known, json_object_get(object, "offsets"))) {
             s3_fault_set(fault, false, "out of memory, or the journal was changed by hand");
@@ -307,14 +306,10 @@ static int try_take(s3_journal *journal, s3_place *place, bool *ret_stale, s3_fa
     json_t *found = last ? read_entry(journal, place, last, fault) : NULL;
     if (last && !found)
         return S3_PUT_FAILED;
-    const char *writer = json_string_value(json_object_get(found, "writer"));
     bool mine =
         is_process(journal, json_string_value(json_object_get(found, "owner")), &assignment);
     *ret_stale = mine && assignment > place->assignment;
-    /* another lane of this process gave it away with everything in place */
-    bool look =
-        !mine || assignment != place->assignment || !writer || strcmp(writer, journal->writer) == 0;
-    bool good = !found || *ret_stale || settle(journal, place, found, look, fault);
+    bool good = !found || *ret_stale || settle(journal, place, found, fault);
     json_decref(found);
     if (!good)
         return S3_PUT_FAILED;

@@ -23,6 +23,7 @@ typedef struct s3_place {
     int64_t wait_ms;      /* not to be taken before; 0: at any time */
     uint64_t next;        /* number of the next entry of its journal */
     int64_t base;         /* last offset in its Delta table */
+    int64_t seen;         /* all before it was finished, as far as this lane knows */
     handler_ranges known; /* stored */
     int64_t finished_from, finished_below;
 } s3_place;

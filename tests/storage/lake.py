@@ -40,6 +40,11 @@ def gateway():
     return program
 
 
+def has_parquet():
+    """Whether this build writes Parquet."""
+    return os.path.exists(os.path.join(kit.BUILD, "lib", "busbar", "libbusbar_parquet.so"))
+
+
 def readers():
     """Makes pyarrow, duckdb and deltalake importable, from a virtual environment that is made once."""
     folder = os.path.join(CACHE, "lake.venv")
@@ -187,3 +192,10 @@ class Faults:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+if __name__ == "__main__":
+    try:
+        readers()
+    except unittest.SkipTest as reason:
+        sys.exit(str(reason))
