@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -79,10 +80,17 @@ class Bench:
             lines[number] = json.dumps(event).encode()
         self.call("publish", EVENT, "-", "--config", config, input=b"\n".join(lines) + b"\n")
 
+    def server_cpu(self):
+        with open(f"/proc/{self.server.process.pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def timed_run(self, config):
-        begin = time.monotonic()
+        """Seconds, and CPU seconds of busbar and of the server."""
+        usage, server, begin = resource.getrusage(resource.RUSAGE_CHILDREN), self.server_cpu(), time.monotonic()
         self.call("run", "--once", "--only", EVENT, "--config", config)
-        return time.monotonic() - begin
+        seconds, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+        return seconds, after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime, self.server_cpu() - server
 
     def dump(self, rows_per_file):
         """The rows as files of each format, without the column that the table makes itself."""
@@ -101,7 +109,7 @@ class Bench:
 
     def insert(self, names, files, form):
         self.server.sql(f"TRUNCATE TABLE {TABLE}")
-        begin = time.monotonic()
+        cpu, begin = self.server_cpu(), time.monotonic()
         for path in files:
             with open(path, "rb") as data:
                 body = data.read()
@@ -110,24 +118,27 @@ class Bench:
         seconds = time.monotonic() - begin
         if self.server.value(f"SELECT count() FROM {TABLE}") != self.options.events:
             raise SystemExit(f"{form}: rows are missing")
-        return seconds
+        return seconds, self.server_cpu() - cpu
 
     def round(self, number):
         config = self.config(f"{self.topic}-{number}")
         self.server.sql(f"TRUNCATE TABLE {TABLE}")
         before = self.server.faults()["inserts"]
-        full = self.timed_run(config)
+        full, own, at_server = self.timed_run(config)
         rows = self.server.value(f"SELECT count() FROM {TABLE}")
         if rows != self.options.events:
             raise SystemExit(f"{rows} rows instead of {self.options.events}")
         # of the inserts of a flush of one partition one is the batch, two are its records
         batches = max(1, (self.server.faults()["inserts"] - before) // 3)
-        idle = self.timed_run(config)
+        idle, idle_own, _ = self.timed_run(config)
         names, files = self.dump(max(1, rows // batches))
         others = {form: self.insert(names, files[form], form) for form in FORMATS}
-        say(f"  round {number}: busbar {full:.2f} s of which {idle:.2f} s without rows, {batches} batches; " +
-            ", ".join(f"{form} {seconds:.2f} s" for form, seconds in others.items()))
-        return {"busbar": full - idle, **others}
+        say(f"  round {number}: busbar {full:.2f} s of which {idle:.2f} s without rows, CPU {own - idle_own:.2f} s and {at_server:.2f} s "
+            f"of the server, {batches} batches; " +
+            ", ".join(f"{form} {seconds:.2f} s, CPU {cpu:.2f} s" for form, (seconds, cpu) in others.items()))
+        return {"busbar": full - idle, "own": own - idle_own, "server": at_server,
+                **{form: seconds for form, (seconds, _) in others.items()},
+                **{form + " CPU": cpu for form, (_, cpu) in others.items()}}
 
 
 def main():
@@ -153,6 +164,7 @@ def main():
     print(f"topic to rows: {options.events / found['busbar']:,.0f} events per s; the engine's {best}: {options.events / found[best]:,.0f} rows "
           f"per s; {ratio:.2f} times its time (wanted: at most {WANTED}); {options.events:,} events, {options.lanes} lanes, medians of "
           f"{options.rounds}")
+    print(f"CPU seconds: busbar {found['own']:.2f}, the server {found['server']:.2f}; the engine's {best} {found[best + ' CPU']:.2f}")
     return 0 if ratio <= WANTED else 1
 
 
