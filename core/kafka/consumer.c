@@ -541,6 +541,11 @@ gboolean bb_consumer_ended(const bb_consumer *consumer)
     return g_atomic_int_get(&consumer->ended) != 0;
 }
 
+gboolean bb_consumer_failed(const bb_consumer *consumer)
+{
+    return g_atomic_int_get(&consumer->failed) != 0;
+}
+
 void bb_consumer_join(bb_consumer *consumer)
 {
     if (consumer->started)

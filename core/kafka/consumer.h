@@ -33,6 +33,8 @@ void bb_consumer_start(bb_consumer *consumer);
 /* Asks for the drain; with `fast` without waiting for what is in the lanes. [any thread] */
 void bb_consumer_stop(bb_consumer *consumer, gboolean fast);
 gboolean bb_consumer_ended(const bb_consumer *consumer);
+/* TRUE when it ends of itself, because it cannot go on. [any thread] */
+gboolean bb_consumer_failed(const bb_consumer *consumer);
 /* Waits for thread and lanes. The outbox is to be stopped after this and before bb_consumer_free.
  */
 void bb_consumer_join(bb_consumer *consumer);

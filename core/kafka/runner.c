@@ -112,12 +112,35 @@ static gboolean wait_for_kafka(bb_runner *runner)
     return FALSE;
 }
 
+/* The event type itself, also of a retry topic. */
+static const bb_event_type *family(const bb_consumer *consumer)
+{
+    const bb_event_type *type = bb_consumer_type(consumer);
+    return type->source ? type->source : type;
+}
+
+/* An event type stops as a whole: when one of its topics cannot be read on, none of them is. With
+ * the runner's monitor, which comes before the consumers'. */
+static void stop_with_family(bb_runner *runner)
+{
+    for (guint i = 0; i < runner->consumers->len; i++) {
+        const bb_consumer *failed = consumer_at(runner, i);
+        if (!bb_consumer_failed(failed))
+            continue;
+        for (guint j = 0; j < runner->consumers->len; j++) {
+            if (family(consumer_at(runner, j)) == family(failed))
+                bb_consumer_stop(consumer_at(runner, j), FALSE);
+        }
+    }
+}
+
 static void watch(bb_runner *runner)
 {
     gint told = 0;
     bb_monitor_lock(&runner->monitor);
     while (!all_ended(runner)) {
         gint stopping = g_atomic_int_get(&runner->stopping);
+        stop_with_family(runner);
         if (stopping == told) {
             bb_monitor_wait(&runner->monitor, -1);
             continue;

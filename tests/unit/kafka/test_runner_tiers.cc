@@ -10,6 +10,7 @@ struct Seen {
     std::map<std::pair<int, gint64>, std::vector<gint64>> tries; /* place: times in microseconds */
     std::set<std::string> topics;
     guint passes_at = 3;
+    guint fatal_at = 0;
 } seen;
 
 int32_t handle(void *, busbar_call *call, const busbar_batch *batch, int32_t *verdicts)
@@ -22,6 +23,11 @@ int32_t handle(void *, busbar_call *call, const busbar_batch *batch, int32_t *ve
         seen.topics.insert(std::string(origin->topic.data, origin->topic.size));
         EXPECT_EQ(tries.size(), origin->attempt);
         EXPECT_GE(1700000000000, origin->timestamp_ms);
+        if (origin->attempt == seen.fatal_at) {
+            verdicts[i] = call->host->fail(call, i, BUSBAR_FATAL, BUSBAR_SCOPE_RECORD,
+                                           busbar_text(""), busbar_text("no more"));
+            continue;
+        }
         verdicts[i] = origin->attempt >= seen.passes_at
                           ? BUSBAR_PASS
                           : call->host->fail(call, i, BUSBAR_RETRY, BUSBAR_SCOPE_RECORD,
@@ -45,6 +51,8 @@ class RunnerTiers : public ::testing::Test
     {
         seen.tries.clear();
         seen.topics.clear();
+        seen.passes_at = 3;
+        seen.fatal_at = 0;
         fake.settings->concurrency = 2;
         fake.type.ops.handle = handle;
         fake.type.tiers = g_ptr_array_new();
@@ -136,4 +144,14 @@ TEST_F(RunnerTiers, AfterTheLastTierItIsADeadLetterOfItsOwnPlace)
         places.insert({letter.header("busbar.partition"), letter.header("busbar.offset")});
     }
     EXPECT_EQ(6u, places.size());
+}
+
+TEST_F(RunnerTiers, AnEventTypeThatStopsInARetryTopicStopsAsAWhole)
+{
+    seen.passes_at = 100;
+    seen.fatal_at = 2;
+    produce(6);
+    RunnerUnderTest run(broker.bootstrap, {&fake.type}, false);
+    EXPECT_TRUE(run.until([&] { return bb_runner_done(run.runner); })); // nobody asked it to
+    EXPECT_NE(std::string::npos, run.stop().find("no more"));
 }
