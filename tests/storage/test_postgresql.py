@@ -581,7 +581,7 @@ class Fanout(Case):
         session.stdin.flush()
         kit.wait_for(lambda: session.stdout.readline().strip() == "held", timeout=10)
         self.send(TOPIC, lines[500:1500], user_key)
-        kit.wait_for(lambda: self.value("SELECT count(*) FROM plain") == "1500", timeout=60)
+        kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) > 500, timeout=60)
         self.kill(process)
         self.assertEqual(self.value("SELECT count(*) FROM other"), "500")
         session.stdin.write("ROLLBACK;\n\\echo gone\n")
