@@ -514,7 +514,7 @@ class Run:
     def judge(self, chosen, seconds):
         mode = self.mode
         cut = "were not finished in time" in self.log()  # a drain past its bound, because what it needs is away
-        self.repeats |= cut
+        self.repeats |= cut or re.search(r"partitions of \S+ lost: ", self.log()) is not None  # by a session that ran out, say
         self.losses |= cut or "records may be lost" in self.log()  # partitions went while the answer to a commit was missing
         result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
         if self.order == "none" or self.tiers:
