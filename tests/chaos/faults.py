@@ -255,8 +255,6 @@ FAULTS["plugin_zero"] = (answers("zero"), ALL)
 
 def while_there(name, stage, text, least, most):
     def act(run):
-        if "fail" in text and run.order == "partition":
-            run.repeats = True  # what is behind a failed one of its partition is handed again; the plugin knows of keys only
         yield
         yield from some_time(run, 0.0, 0.5)
         run.control(stage, text)

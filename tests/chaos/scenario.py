@@ -163,6 +163,8 @@ class Run:
         self.problems = []
         self.repeats = self.losses = self.broker_losses = False
         self.order = self.chance.choice(["key", "key", "key", "partition", "none"])
+        if self.order == "partition":
+            self.control("by_partition", "")
         self.settings = {
             "order": self.order, "concurrency": self.chance.choice([0, 1, 2, 4]), "batch": self.chance.choice([1, 20, 100, 500]),
             "in_flight": self.chance.choice([50, 300, 2000]), "flush": self.chance.choice([5, 50, 200]),

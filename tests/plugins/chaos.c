@@ -14,6 +14,8 @@
  *   leak MIB                          while it is there: takes so much memory with every call, all
  *                                     that there is of it, and never gives it back
  *
+ * control/by_partition is there from the start when the order of whole partitions is kept.
+ *
  * A record's own member "do" holds drop, or what its handling does every time: abort, segv, loop,
  * exit. */
 #include <fcntl.h>
@@ -42,7 +44,8 @@ typedef struct domain {
 typedef struct sink {
     char folder[PATH_MAX / 2];
     int file;
-    char *lines; /* without their times, each ended by NUL */
+    bool by_partition; /* what order is kept: of all of a partition, else of each key */
+    char *lines;       /* without their times, each ended by NUL */
     size_t size, room, count;
 } sink;
 
@@ -261,6 +264,9 @@ static int32_t sink_open(busbar_call *call, busbar_bytes config, void **ret_self
         free(self);
         return busbar_fail(call, BUSBAR_FATAL, "settings need \"folder\"");
     }
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/control/by_partition", self->folder);
+    self->by_partition = access(path, F_OK) == 0;
     self->file = open_file(self->folder, "out/sink");
     *ret_self = self;
     return BUSBAR_PASS;
@@ -287,17 +293,17 @@ static bool keep(sink *self, busbar_call *call, busbar_event *event)
     return true;
 }
 
-/* An earlier event of the same key was refused in this call: taking this one would turn their order
- * round. */
-static bool is_behind_refused(busbar_call *call, const busbar_batch *batch, const int32_t *verdicts,
-                              uint32_t index)
+/* An earlier event of the same key (or partition) was refused in this call: taking this one would
+ * turn their order round. */
+static bool is_behind_refused(const sink *self, busbar_call *call, const busbar_batch *batch,
+                              const int32_t *verdicts, uint32_t index)
 {
     const busbar_origin *own = call->host->origin(batch->events[index]);
     for (uint32_t i = 0; i < index; i++) {
         const busbar_origin *other = call->host->origin(batch->events[i]);
         if (verdicts[i] != BUSBAR_PASS && other->partition == own->partition &&
-            other->key.size == own->key.size &&
-            memcmp(other->key.data, own->key.data, own->key.size) == 0)
+            (self->by_partition || (other->key.size == own->key.size &&
+                                    memcmp(other->key.data, own->key.data, own->key.size) == 0)))
             return true;
     }
     return false;
@@ -312,7 +318,7 @@ static int32_t sink_handle(void *data, busbar_call *call, const busbar_batch *ba
     for (uint32_t i = 0; verdict == BUSBAR_PASS && i < batch->count; i++) {
         if (is_chosen(call->host->origin(batch->events[i]), percent))
             verdicts[i] = busbar_fail_event(call, i, BUSBAR_RETRY, "chosen to fail");
-        else if (percent > 0 && is_behind_refused(call, batch, verdicts, i))
+        else if (percent > 0 && is_behind_refused(self, call, batch, verdicts, i))
             verdicts[i] = busbar_fail_event(call, i, BUSBAR_RETRY, "one of its key failed");
         else
             verdicts[i] = percent == SKIP || keep(self, call, batch->events[i])
