@@ -48,6 +48,10 @@ class Broker
         EXPECT_TRUE(list) << take(&error);
         bootstrap = list ? list : "";
     }
+    /* Another one, which is running. */
+    explicit Broker(const std::string &bootstrap_) : bootstrap(bootstrap_)
+    {
+    }
     std::string bootstrap;
 
     std::string topic(int partitions)

@@ -14,13 +14,9 @@ extern "C" {
 #include "kafka/transaction_id.h"
 }
 
-namespace
-{
-
 /* What the kernel says to who takes a name or asks for a socket; 0: what it really says. */
+extern int bind_errno, socket_errno; /* other tests set them too */
 int bind_errno, socket_errno;
-
-} // namespace
 
 /* These stand in front of the C library's, for the programs under test alone. */
 extern "C" {
