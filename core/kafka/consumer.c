@@ -85,10 +85,22 @@ static void on_defer(void *user, bb_item *item, const bb_fault *fault)
 {
     bb_consumer *consumer = user;
     const bb_event_type *type = consumer->type;
+    gint64 now_us = bb_clock_wall_us();
     BB_FAULT("retry.make");
-    bb_letter *letter = bb_retry_letter_new(type, item, fault, bb_clock_wall_us());
-    on_retried(user, 1, fault, bb_event_type_next_tier(type)->tier_delay_ms);
-    (void)bb_outbox_send(consumer->outbox, letter); /* refused only at the end: given up then */
+    bb_letter *letter = fault ? bb_retry_letter_new(type, item, fault, now_us)
+                              : bb_retry_letter_new_follower(type, item, now_us);
+    if (fault)
+        on_retried(user, 1, fault, bb_event_type_next_tier(type)->tier_delay_ms);
+    if (consumer->order)
+        bb_order_keeper_send(consumer->order, letter);
+    else
+        (void)bb_outbox_send(consumer->outbox, letter); /* refused only at the end: given up then */
+}
+
+static bb_turn on_turn(void *user, const bb_item *item)
+{
+    const bb_consumer *consumer = user;
+    return bb_order_keeper_turn(consumer->order, item);
 }
 
 static int32_t on_emit(void *user, const busbar_record *record, bb_batch *const *batches,
@@ -165,8 +177,9 @@ static void on_stopped(void *user, const bb_fault *fault)
                      consumer->ahead ? "is lost" : "will be read again");
 }
 
-static const bb_lane_ops lane_ops = {
-    on_dead_letter, on_emit, on_retried, on_switched, on_stopped, bb_consumer_complete, on_defer};
+static const bb_lane_ops lane_ops = {on_dead_letter, on_emit,    on_retried,
+                                     on_switched,    on_stopped, bb_consumer_complete,
+                                     on_defer,       on_turn};
 
 static gboolean make_lanes(bb_consumer *consumer, GError **error)
 {
@@ -280,6 +293,7 @@ bb_consumer *bb_consumer_new(const bb_event_type *type, const bb_consumer_contex
     bb_suspects *suspects = bb_suspects_used();
     if (suspects && bb_suspects_any(suspects, bb_event_type_mark_name(type)))
         consumer->suspects = suspects;
+    consumer->order = bb_order_keeper_new(consumer);
     bb_consumer_make_metrics(consumer);
     if (!make_lanes(consumer, error) || !bb_consumer_transaction_make(consumer, error) ||
         !make_client(consumer, error))
@@ -444,7 +458,8 @@ static gboolean turn(bb_consumer *consumer)
         return FALSE;
     gint64 wait = tick_lanes(consumer, READ_TIMEOUT_MS);
     bb_consumer_collect(consumer, 0);
-    gboolean full = bb_consumer_is_full(consumer);
+    gboolean full = bb_consumer_is_full(consumer) ||
+                    (consumer->order && bb_order_keeper_holds(consumer->order));
     if (once && consumer->has_assignment) {
         if (!bb_consumer_know_ends(consumer))
             return TRUE;
@@ -486,6 +501,8 @@ static void finish(bb_consumer *consumer)
     gboolean fast = g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST;
     gint64 drain_ms = fast ? 0 : consumer->context->settings->drain_ms;
     BB_FAULT("drain.begin");
+    if (consumer->order)
+        bb_order_keeper_stop(consumer->order);
     if (consumer->transaction)
         bb_consumer_transaction_end(consumer, drain_ms);
     bb_consumer_let_go(consumer, /* list= */ NULL, drain_ms);
@@ -520,6 +537,8 @@ void bb_consumer_start(bb_consumer *consumer)
 {
     for (guint i = 0; i < consumer->workers->len; i++)
         bb_worker_start(g_ptr_array_index(consumer->workers, i));
+    if (consumer->order)
+        bb_order_keeper_start(consumer->order);
     consumer->started = pthread_create(&consumer->thread, NULL, run, consumer) == 0;
     if (!consumer->started)
         g_error("a thread could not be started");
@@ -550,6 +569,8 @@ void bb_consumer_join(bb_consumer *consumer)
 {
     if (consumer->started)
         (void)pthread_join(consumer->thread, NULL);
+    if (consumer->order)
+        bb_order_keeper_join(consumer->order);
     consumer->started = FALSE;
     g_ptr_array_set_size(consumer->workers, 0);
 }
@@ -591,6 +612,7 @@ void bb_consumer_free(bb_consumer *consumer)
     g_ptr_array_unref(consumer->workers);
     bb_partitions_free(consumer->partitions);
     bb_tier_free(consumer->tier);
+    bb_order_keeper_free(consumer->order);
     /* everything of the client must be given back before it ends: it waits for that */
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);

@@ -138,6 +138,10 @@ void bb_consumer_update_lag(bb_consumer *consumer)
     bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->metrics.lag, found.unknown ? NAN : (double)found.sum);
     bb_metric_record(consumer->metrics.waiting, found.unknown ? NAN : (double)found.sum);
+    if (!consumer->order)
+        return;
+    bb_metric_record(consumer->metrics.blocked_keys, bb_order_keeper_keys(consumer->order));
+    bb_metric_record(consumer->metrics.order_held, bb_order_keeper_holds(consumer->order));
 }
 
 typedef struct behind {

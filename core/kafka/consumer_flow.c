@@ -84,13 +84,14 @@ void bb_consumer_complete(busbar_origin *origin)
     if (!batch->arena)
         batch->arena = bb_arena_new(4096);
     busbar_header *list = bb_arena_alloc(batch->arena, count * sizeof(*list));
+    gboolean returned = item->tried || bb_consumer_is_follower(item);
     uint32_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const char *name = NULL;
         const void *value = NULL;
         size_t size = 0;
         (void)rd_kafka_header_get_all(headers, i, &name, &value, &size); /* `i` is in range */
-        if (!item->tried || !bb_letter_headers_is_own(name)) /* as it was in its own topic */
+        if (!returned || !bb_letter_headers_is_own(name)) /* as it was in its own topic */
             list[kept++] = (busbar_header){busbar_text(name), {value, size}};
     }
     origin->headers = list;

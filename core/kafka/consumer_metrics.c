@@ -82,6 +82,15 @@ static void make_tiers(bb_consumer *consumer)
 {
     if (bb_event_type_next_tier(consumer->type))
         consumer->metrics.deferred = make_verdict(consumer, "deferred");
+    if (consumer->order) {
+        const char *level = consumer->type->source ? NULL : ",tier=\"0\"";
+        consumer->metrics.blocked_keys =
+            make(consumer, BUSBAR_GAUGE, "busbar_retry_blocked_keys", level,
+                 "Keys whose later records follow into the next retry topic");
+        consumer->metrics.order_held =
+            make(consumer, BUSBAR_GAUGE, "busbar_retry_order_held", level,
+                 "1 while nothing is read, to keep the order of keys");
+    }
     if (!consumer->type->source)
         return;
     consumer->metrics.waiting = make(consumer, BUSBAR_GAUGE, "busbar_retry_waiting_records", NULL,

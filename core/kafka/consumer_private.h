@@ -1,6 +1,7 @@
 /* Inside of a consumer, shared by its files: life and loop (consumer.c), the way of records
  * (consumer_flow.c), the map of finished ones (consumer_map.c), rebalances (consumer_rebalance.c),
- * offsets (consumer_assign.c), what it tells (consumer_status.c, consumer_metrics.c). */
+ * order over retry topics (consumer_order.c), offsets (consumer_assign.c), what it tells
+ * (consumer_status.c, consumer_metrics.c). */
 #ifndef BB_CONSUMER_PRIVATE_H
 #define BB_CONSUMER_PRIVATE_H
 
@@ -42,7 +43,8 @@ struct bb_consumer {
     guint64 in_flight_bytes;
     guint in_flight_records;
     gboolean paused;
-    struct bb_tier *tier; /* it reads a retry topic; NULL: it does not */
+    struct bb_tier *tier;          /* it reads a retry topic; NULL: it does not */
+    struct bb_order_keeper *order; /* of `retry.keep_order`; else NULL */
 
     /* assignment: the consumer's thread only */
     gboolean has_assignment;
@@ -76,6 +78,7 @@ struct bb_consumer {
     struct {
         bb_metric *consumed, *released, *lost, *skipped, *held, *handled, *dropped, *dead_lettered;
         bb_metric *deferred, *waiting, *next_due;   /* NULL without retry topics */
+        bb_metric *blocked_keys, *order_held;       /* NULL unless their order is kept */
         bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
         bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
         bb_metric *commits[2];      /* ok, failed */
@@ -197,6 +200,27 @@ gboolean bb_tier_holds(const bb_consumer *consumer, gint32 partition);
 void bb_tier_set_origin(const bb_consumer *consumer, bb_item *item);
 /* Wall clock in milliseconds; -1: nothing waits. */
 gint64 bb_tier_next_due(const bb_consumer *consumer);
+
+/* consumer_order.c: with `retry.keep_order`, where there is a next retry topic */
+/* NULL: there is no order to keep from here. */
+struct bb_order_keeper *bb_order_keeper_new(bb_consumer *consumer);
+void bb_order_keeper_free(struct bb_order_keeper *keeper);
+void bb_order_keeper_start(struct bb_order_keeper *keeper);
+/* Asks its thread to end. [any thread] */
+void bb_order_keeper_stop(struct bb_order_keeper *keeper);
+void bb_order_keeper_join(struct bb_order_keeper *keeper);
+/* Partitions were added: nothing is to be read before it is known what of them waits. */
+void bb_order_keeper_assigned(struct bb_order_keeper *keeper);
+/* TRUE when nothing is to be read. */
+gboolean bb_order_keeper_holds(struct bb_order_keeper *keeper);
+/* Keys that are blocked. [any thread] */
+guint bb_order_keeper_keys(struct bb_order_keeper *keeper);
+/* See bb_lane_ops. [worker] */
+bb_turn bb_order_keeper_turn(struct bb_order_keeper *keeper, const bb_item *item);
+/* Sends a letter for the next retry topic behind those of its key. [worker] */
+void bb_order_keeper_send(struct bb_order_keeper *keeper, bb_letter *letter);
+/* TRUE for a record that came to a retry topic without having failed. */
+gboolean bb_consumer_is_follower(const bb_item *item);
 
 /* consumer_map.c */
 /* Looks up what of `list`, just taken over, is finished beyond its committed offset. */

@@ -64,6 +64,8 @@ static void take_over(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
     else
         (void)rd_kafka_assign(consumer->client, list); /* fails only when closing */
     bb_consumer_release_held(consumer, list);
+    if (consumer->order)
+        bb_order_keeper_assigned(consumer->order);
     consumer->has_assignment = TRUE;
     BB_FAULT("assign.done");
     log_list(consumer, "assigned", list);

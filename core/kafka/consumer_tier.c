@@ -195,6 +195,6 @@ void bb_tier_set_origin(const bb_consumer *consumer, bb_item *item)
     item->origin.partition = found.partition;
     item->origin.offset = found.offset;
     item->origin.timestamp_ms = found.timestamp_ms;
-    item->tried = (guint8)CLAMP(found.attempts, 1, 255);
+    item->tried = (guint8)CLAMP(found.attempts, found.follows ? 0 : 1, 255);
     item->origin.attempt = item->tried + 1u;
 }

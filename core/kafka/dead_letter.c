@@ -17,6 +17,7 @@ void bb_dead_letter_redirect(bb_letter *letter, const bb_event_type *type)
     g_free(letter->topic);
     letter->topic = g_strdup(type->dead_letter_topic);
     letter->create = type->settings->dead_letter_create;
+    letter->partition = RD_KAFKA_PARTITION_UA;
     letter->timestamp_ms = MAX(letter->item->origin.timestamp_ms, 0);
     letter->shorten = shorten;
 }

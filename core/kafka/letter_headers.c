@@ -21,7 +21,7 @@ static const char *const reason_names[] = {
 static const char *const first_names[] = {"busbar.first_time", "busbar.first_reason"};
 static const char *const place_names[] = {"busbar.topic", "busbar.partition", "busbar.offset"};
 static const char *const retry_names[] = {"busbar.timestamp", "busbar.retry_tier",
-                                          "busbar.retry_due"};
+                                          "busbar.retry_due", "busbar.retry_follows"};
 
 /* The longest start of `text` within `limit` bytes that does not end inside a character. */
 static gsize bounded(const char *text, gsize limit)

@@ -47,12 +47,17 @@ void bb_letter_free(bb_letter *letter)
     g_free(letter);
 }
 
+/* With those behind it. */
 static void drop(bb_outbox *outbox, bb_letter *letter)
 {
-    if (letter->item)
-        letter->item->outcome = 0;
-    bb_letter_free(letter);
-    (void)g_atomic_int_dec_and_test(&outbox->pending);
+    while (letter) {
+        bb_letter *behind = letter->behind;
+        if (letter->item)
+            letter->item->outcome = 0;
+        bb_letter_free(letter);
+        (void)g_atomic_int_dec_and_test(&outbox->pending);
+        letter = behind;
+    }
 }
 
 /* The batches of a letter that was accepted and will never be confirmed go back unfinished. A lane
@@ -156,6 +161,9 @@ void bb_outbox_on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message
         return;
     }
     BB_FAULT("letter.confirmed");
+    bb_letter *behind = letter->confirmed ? letter->confirmed(letter, message) : NULL;
+    if (behind)
+        wait_for_retry(outbox, behind, 0);
     bb_letter_free(letter);
     (void)g_atomic_int_dec_and_test(&outbox->pending);
 }
@@ -266,6 +274,12 @@ rd_kafka_resp_err_t bb_outbox_send(bb_outbox *outbox, bb_letter *letter)
         bb_monitor_wait(&outbox->monitor, FULL_WAIT_MS);
         bb_monitor_unlock(&outbox->monitor);
     }
+}
+
+void bb_outbox_send_behind(bb_outbox *outbox, bb_letter *letter, bb_letter *before)
+{
+    g_atomic_int_inc(&outbox->pending);
+    before->behind = letter;
 }
 
 /* Makes the letter's topic when it is missing and may be made. */

@@ -32,6 +32,11 @@ typedef struct bb_letter {
     gint64 due_ms;
     /* Makes a letter shorter that is too large for its topic; FALSE when it cannot. May be NULL. */
     gboolean (*shorten)(struct bb_letter *letter);
+    struct bb_letter *behind; /* it goes when this one is confirmed */
+    /* Told of the confirmation before the batches are released. Returns the letter that goes now.
+     * NULL: nobody is. [thread of the outbox] */
+    struct bb_letter *(*confirmed)(struct bb_letter *letter, const rd_kafka_message_t *message);
+    void *keeper; /* for `confirmed` */
 } bb_letter;
 
 bb_letter *bb_letter_new(const char *topic);
@@ -74,6 +79,9 @@ void bb_outbox_start(bb_outbox *outbox);
  * its way for good. Anything else: it can never be sent as it is, or the outbox has been stopped;
  * the letter has been freed. */
 rd_kafka_resp_err_t bb_outbox_send(bb_outbox *outbox, bb_letter *letter);
+/* Takes the letter over, to go when `before` is confirmed: `before` has a `confirmed` that says so,
+ * and the caller knows that it is not confirmed yet. Only of an outbox without transactions. */
+void bb_outbox_send_behind(bb_outbox *outbox, bb_letter *letter, bb_letter *before);
 /* Letters that are not confirmed. */
 guint bb_outbox_pending(bb_outbox *outbox);
 /* Ends the thread and gives up what is not confirmed: its items are without outcome again. */

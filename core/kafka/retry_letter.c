@@ -20,8 +20,8 @@ static gboolean shorten(bb_letter *letter)
     return TRUE;
 }
 
-bb_letter *bb_retry_letter_new(const bb_event_type *type, bb_item *item, const bb_fault *fault,
-                               gint64 now_us)
+static bb_letter *make(const bb_event_type *type, bb_item *item, const bb_fault *fault,
+                       gint64 now_us, gint64 due_ms)
 {
     const bb_event_type *tier = bb_event_type_next_tier(type);
     bb_letter *letter = bb_letter_new(tier->topic);
@@ -29,13 +29,7 @@ bb_letter *bb_retry_letter_new(const bb_event_type *type, bb_item *item, const b
     bb_letter_headers_add(headers, type, item, fault, now_us);
     bb_letter_headers_number(headers, "busbar.timestamp", item->origin.timestamp_ms);
     bb_letter_headers_number(headers, "busbar.retry_tier", tier->tier);
-    /* rounded up, so that it is never before the delay is over */
-    bb_letter_headers_number(headers, "busbar.retry_due",
-                             (now_us + 999) / 1000 + tier->tier_delay_ms);
-    if (!item->tried) {
-        bb_letter_headers_time(headers, "busbar.first_time", now_us);
-        bb_letter_headers_text(headers, "busbar.first_reason", fault->message, REASON_BYTES);
-    }
+    bb_letter_headers_number(headers, "busbar.retry_due", due_ms);
     letter->type = type;
     letter->create = tier->settings->retry_create;
     letter->key = item->origin.key;
@@ -44,6 +38,34 @@ bb_letter *bb_retry_letter_new(const bb_event_type *type, bb_item *item, const b
     letter->item = item;
     letter->shorten = shorten;
     bb_letter_hold(letter, &item->batch, 1);
+    return letter;
+}
+
+bb_letter *bb_retry_letter_new(const bb_event_type *type, bb_item *item, const bb_fault *fault,
+                               gint64 now_us)
+{
+    /* rounded up, so that it is never before the delay is over */
+    gint64 due_ms = (now_us + 999) / 1000 + bb_event_type_next_tier(type)->tier_delay_ms;
+    bb_letter *letter = make(type, item, fault, now_us, due_ms);
+    if (!item->tried) {
+        bb_letter_headers_time(letter->headers, "busbar.first_time", now_us);
+        bb_letter_headers_text(letter->headers, "busbar.first_reason", fault->message,
+                               REASON_BYTES);
+    }
+    return letter;
+}
+
+bb_letter *bb_retry_letter_new_follower(const bb_event_type *type, bb_item *item, gint64 now_us)
+{
+    const bb_fault fault = {.stage = BUSBAR_STAGE_HANDLE,
+                            .pointer = "",
+                            .keyword = "order",
+                            .message = "an earlier record of its key is in a retry topic",
+                            .plugin = type->plugin,
+                            .plugin_version = type->plugin_version,
+                            .attempts = item->tried};
+    bb_letter *letter = make(type, item, &fault, now_us, now_us / 1000);
+    bb_letter_headers_number(letter->headers, "busbar.retry_follows", 1);
     return letter;
 }
 
@@ -63,7 +85,7 @@ gboolean bb_retry_record_read(const rd_kafka_message_t *message, bb_retry_record
     rd_kafka_headers_t *headers = NULL;
     const void *topic = NULL;
     size_t size = 0;
-    gint64 partition, offset, timestamp_ms, tier, attempts, due_ms;
+    gint64 partition, offset, timestamp_ms, tier, attempts, due_ms, mark;
     if (rd_kafka_message_headers(message, &headers) ||
         rd_kafka_header_get_last(headers, "busbar.topic", &topic, &size) || !topic ||
         !read_number(headers, "busbar.partition", 0, &partition) || partition > G_MAXINT32 ||
@@ -72,10 +94,15 @@ gboolean bb_retry_record_read(const rd_kafka_message_t *message, bb_retry_record
         !read_number(headers, "busbar.retry_tier", 1, &tier) ||
         !read_number(headers, "busbar.retry_due", 0, &due_ms))
         return FALSE;
-    if (!read_number(headers, "busbar.attempts", 1, &attempts))
-        attempts = tier; /* left out for want of room; at least one in each place so far */
-    *ret_record = (bb_retry_record){
-        {topic, size}, (gint32)partition, offset, timestamp_ms, (guint)MIN(attempts, G_MAXINT),
-        due_ms};
+    gboolean follows = read_number(headers, "busbar.retry_follows", 1, &mark);
+    if (!read_number(headers, "busbar.attempts", follows ? 0 : 1, &attempts))
+        attempts = follows ? 0 : tier; /* left out for want of room; one in each place so far */
+    *ret_record = (bb_retry_record){{topic, size},
+                                    (gint32)partition,
+                                    offset,
+                                    timestamp_ms,
+                                    (guint)MIN(attempts, G_MAXINT),
+                                    due_ms,
+                                    follows};
     return TRUE;
 }

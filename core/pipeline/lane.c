@@ -84,6 +84,8 @@ bb_lane *bb_lane_new(const bb_event_type *type, const bb_lane_ops *ops, void *us
     lane->policy = policy_of(settings);
     lane->policy.tiers = tiers && ops->defer ? tiers->len : 0;
     lane->policy.tier = type->tier;
+    lane->ordered = settings->retry_keep_order && ops->defer && ops->turn &&
+                    bb_event_type_next_tier(type) != NULL;
     guint lanes = MAX(settings->concurrency, 1);
     lane->bound_bytes = MAX(settings->in_flight_bytes / 2 / lanes, 1);
     lane->bound_records = MAX(settings->in_flight_records / 2 / lanes, 1);

@@ -9,6 +9,7 @@
 #define BB_LANE_H
 
 #include "pipeline/batch.h"
+#include "pipeline/blocked.h"
 #include "pipeline/processor.h"
 
 typedef struct bb_lane bb_lane;
@@ -43,8 +44,12 @@ typedef struct bb_lane_ops {
     /* Adds the headers of its record to the origin of an item; NULL: they are there. */
     void (*complete)(busbar_origin *origin);
     /* Sends `item` to the next retry topic and holds its batch until that is confirmed. NULL where
-     * the event type has no retry topics. */
+     * the event type has no retry topics. `fault` NULL: it has not failed, but follows one of its
+     * key that went there. */
     void (*defer)(void *user, bb_item *item, const bb_fault *fault);
+    /* Whether earlier records of the key of `item` are in retry topics; only with
+     * `retry.keep_order`. NULL: it is not asked. */
+    bb_turn (*turn)(void *user, const bb_item *item);
 } bb_lane_ops;
 
 /* Makes the processor and the domain's instance; handlers are opened by the first step. `ops` must

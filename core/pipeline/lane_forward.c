@@ -9,6 +9,9 @@
 /* Where an answer came from, as bb_retry counts it. */
 enum { BEFORE_SINKS = 0 };
 
+/* With keep_order: when a record that waits for others of its key looks again. */
+#define LOOK_AGAIN_MS 100
+
 static guint stage_of(guint sink)
 {
     return sink + 1;
@@ -24,6 +27,7 @@ typedef struct inquiry {
     guint stage;
     gint64 now_ms;
     guint again;     /* records to be tried again */
+    guint moved;     /* records that went to a retry topic, if later ones are to follow */
     guint down;      /* of those, because something is down */
     guint good;      /* records that passed, or got another verdict */
     gint64 delay_ms; /* the longest */
@@ -95,6 +99,21 @@ static void try_again(bb_lane *lane, bb_item *item, const bb_answer *answer,
     call->fault.attempts = own->items[0].tried + own->retry.attempts;
 }
 
+/* A record that came to the last retry topic behind another has had fewer tries than there are
+ * topics: it gets the rest of them in its lane. */
+static bb_decision decide(const bb_lane *lane, const bb_item *item, const bb_judged *judged,
+                          guint32 random)
+{
+    bb_policy policy = lane->policy;
+    if (lane->type->settings->retry_keep_order && policy.tiers && policy.tier >= policy.tiers &&
+        item->tried < policy.tiers) {
+        policy.retry_attempts = policy.tiers + 1 - item->tried;
+        policy.retry_initial_ms = MIN(lane->type->tier_delay_ms, policy.retry_max_ms);
+        policy.tiers = 0;
+    }
+    return bb_policy_decide(&policy, judged, random);
+}
+
 /* Applies the policy to one answer about `item`. */
 static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry *call)
 {
@@ -106,7 +125,9 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
                               (before ? retry->faults[counts] : 0) + 1};
     if (!call->random)
         call->random = g_random_int();
-    bb_decision decision = bb_policy_decide(&lane->policy, &judged, call->random);
+    bb_decision decision = decide(lane, item, &judged, call->random);
+    if (lane->ordered && decision.action == BB_ACTION_DEFER && bb_lane_is_behind_open(lane, item))
+        decision = (bb_decision){BB_ACTION_RETRY, LOOK_AGAIN_MS};
     bb_fault fault = answer->fault;
     fault.attempts = item->tried + judged.attempts;
     switch (decision.action) {
@@ -122,6 +143,7 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
     case BB_ACTION_DEFER:
         item->outcome = BUSBAR_RETRY;
         lane->ops->defer(lane->user, item, &fault);
+        call->moved += lane->ordered ? 1 : 0;
         break;
     case BB_ACTION_RETRY:
     case BB_ACTION_PAUSE:
@@ -133,9 +155,25 @@ static void judge(bb_lane *lane, bb_item *item, const bb_answer *answer, inquiry
     }
 }
 
+/* With keep_order: TRUE when earlier records of its key are in retry topics, so that it does not go
+ * on here. While draining nothing waits for them. */
+static gboolean keep_back(bb_lane *lane, bb_item *item, guint stage, gint64 now_ms)
+{
+    bb_turn turn = lane->ops->turn(lane->user, item);
+    if (turn == BB_TURN_GO)
+        return FALSE;
+    if ((turn == BB_TURN_WAIT && !lane->draining) || bb_lane_is_behind_open(lane, item)) {
+        bb_parked_put(lane->parked, set_aside(item, stage), now_ms + LOOK_AGAIN_MS);
+        return TRUE;
+    }
+    item->outcome = BUSBAR_RETRY;
+    lane->ops->defer(lane->user, item, /* fault= */ NULL);
+    return TRUE;
+}
+
 /* Takes those out of `task` from `from` on that are final, wait already (they have lost their
  * event), or have to wait behind another of their key. */
-static void sift(bb_lane *lane, bb_work *task, guint from, guint stage)
+static void sift(bb_lane *lane, bb_work *task, guint from, guint stage, gint64 now_ms)
 {
     void **items = task->items->pdata;
     guint kept = from;
@@ -145,7 +183,7 @@ static void sift(bb_lane *lane, bb_work *task, guint from, guint stage)
             continue;
         if (bb_parked_blocks(lane->parked, item))
             wait_behind(lane, item, stage, FALSE);
-        else
+        else if (!lane->ordered || !keep_back(lane, item, stage, now_ms))
             items[kept++] = item;
     }
     if (kept < task->items->len)
@@ -187,12 +225,12 @@ static void process(bb_lane *lane, gint64 now_ms)
                                   result.scope,
                                   {result.stage, result.pointer, result.keyword, result.message,
                                    lane->type->plugin, lane->type->plugin_version, 0, NULL, NULL}};
-        guint again = call.again;
+        guint before = call.again + call.moved;
         judge(lane, item, &answer, &call);
         if (lane->stopped)
             return;
-        if (call.again > again)
-            sift(lane, &lane->forward, i + 1, BEFORE_SINKS);
+        if (call.again + call.moved > before)
+            sift(lane, &lane->forward, i + 1, BEFORE_SINKS, now_ms);
     }
     lane->forward.head = items->len;
     tell_again(lane, &call);
@@ -212,6 +250,9 @@ static void take_answers(bb_lane *lane, bb_work *task, guint first, guint count,
         if (call->again && (passed || answer.verdict != BUSBAR_FATAL) &&
             bb_parked_blocks(lane->parked, item))
             wait_behind(lane, item, call->stage, TRUE);
+        else if (call->moved && (passed || answer.verdict != BUSBAR_FATAL) &&
+                 keep_back(lane, item, call->stage, call->now_ms))
+            continue;
         else if (passed)
             item->accepted |= bit(task->sink);
         else
@@ -248,10 +289,10 @@ void bb_lane_hand(bb_lane *lane, bb_work *task, gint64 now_ms)
     if (lane->stopped)
         return;
     task->head += count;
-    if (call.again)
-        sift(lane, task, task->head, stage_of(task->sink));
+    if (call.again + call.moved)
+        sift(lane, task, task->head, stage_of(task->sink), now_ms);
     if (G_UNLIKELY(task != &lane->forward)) /* some of what is in hand may be final or moved */
-        sift(lane, &lane->forward, lane->forward.head, BEFORE_SINKS);
+        sift(lane, &lane->forward, lane->forward.head, BEFORE_SINKS, now_ms);
 }
 
 void bb_lane_finish(bb_batch *batch)
@@ -384,13 +425,18 @@ void bb_lane_begin(bb_lane *lane, gint64 now_ms)
     lane->more_trouble = FALSE;
     guint parked = bb_parked_count(lane->parked);
     lane->round_last = parked && begin_round(lane, now_ms);
-    if (lane->round_last || !lane->incoming.first)
+    if (lane->round_last) {
+        if (lane->ordered)
+            sift(lane, &lane->forward, 0, BEFORE_SINKS, now_ms);
+        return;
+    }
+    if (!lane->incoming.first)
         return;
     lane->current = bb_batch_queue_pop(&lane->incoming);
     for (guint i = 0; i < lane->current->count; i++)
         g_ptr_array_add(lane->forward.items, &lane->current->items[i]);
-    if (parked)
-        sift(lane, &lane->forward, 0, BEFORE_SINKS);
+    if (parked || lane->ordered)
+        sift(lane, &lane->forward, 0, BEFORE_SINKS, now_ms);
 }
 
 /* Open items of `batch` that `sink` has not accepted. */
@@ -433,8 +479,9 @@ static void next_stage(bb_lane *lane, gint64 now_ms)
             collect(task->items, lane->current, next);
         if (lane->round->len)
             collect_round(lane, passed, next);
-        if (bb_parked_count(lane->parked)) /* a failed flush may have held back an earlier one */
-            sift(lane, task, 0, BEFORE_SINKS);
+        /* a failed flush may have held back an earlier one */
+        if (bb_parked_count(lane->parked) || lane->ordered)
+            sift(lane, task, 0, BEFORE_SINKS, now_ms);
         if (more && task->items->len)
             return;
         if (!more)

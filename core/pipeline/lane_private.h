@@ -26,6 +26,7 @@ struct bb_lane {
     bb_processor *processor;
     GPtrArray *sinks; /* bb_sink *: the domain's own handle first, then the handlers */
     gboolean flushes; /* one of them has a flush */
+    gboolean ordered; /* `retry.keep_order`, and there is a next retry topic */
     bb_emitter emitter;
     bb_batch_queue incoming;
     bb_batch *current;  /* in hand, or: */
@@ -77,6 +78,11 @@ void bb_lane_hand(bb_lane *lane, bb_work *task, gint64 now_ms);
 void bb_lane_give_up(bb_lane *lane, gint64 epoch);
 /* The last stage is behind all items of `batch`. */
 void bb_lane_finish(bb_batch *batch);
+
+/* lane_order.c */
+/* An earlier record of its key is in hand or waits for its flush. It may yet go to the retry topic,
+ * and `item` must not be there before it. */
+gboolean bb_lane_is_behind_open(const bb_lane *lane, const bb_item *item);
 
 /* lane_breaker.c */
 /* How many records of `task` its sink may be handed; 0: none yet, task->due_ms says when. */

@@ -32,10 +32,9 @@ static void check_promises(const plan *at)
         refuse(at, "`retry.mode: topics` needs `delivery: at_least_once`: a record in a retry "
                    "topic is handled later and outside of what its transaction or its one try "
                    "promised; use `mode: memory`");
-    if (settings->retry_keep_order)
-        refuse(at, "`retry.keep_order` cannot be kept with `mode: topics`: while a record waits in "
-                   "a retry topic, later ones of its key go on, and which keys wait is not known "
-                   "to the other members of the group; with `mode: memory` they wait behind it");
+    if (settings->retry_keep_order && settings->order == BB_ORDER_NONE)
+        refuse(at, "`retry.keep_order` has nothing to keep with `order: none`; use `order: key` or "
+                   "`order: partition`, or leave `keep_order` out");
     for (guint i = 0; i < at->type->handlers->len; i++) {
         const bb_handler_binding *handler = g_ptr_array_index(at->type->handlers, i);
         if (handler->capabilities & BUSBAR_STORES_OFFSETS)

@@ -235,7 +235,7 @@ class RetryTopics(HandlerTest):
         for retry, more, reason in (
                 ({"mode": "topics"}, {}, "has no `delays`"),
                 ({**topics, "attempts": 3}, {}, "the number of `delays` says how often"),
-                ({**topics, "keep_order": True}, {}, "`retry.keep_order` cannot be kept"),
+                ({**topics, "keep_order": True}, {"order": "none"}, "`retry.keep_order` has nothing to keep"),
                 ({**topics, "topics": ["a", "b"]}, {}, "`retry.topics` has 2 names and `retry.delays` 1 delay"),
                 ({**topics, "topics": [TOPIC]}, {}, "is also its topic"),
                 ({**topics, "delays": ["0s"]}, {}, "expected a duration above 0"),

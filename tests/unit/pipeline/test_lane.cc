@@ -73,7 +73,7 @@ struct World {
 };
 
 const bb_lane_ops ops = {World::dead_letter, World::emit, World::retried, World::switched,
-                         World::on_stopped,  nullptr,     nullptr};
+                         World::on_stopped,  nullptr,     nullptr,        nullptr};
 
 class Lane : public ::testing::Test
 {

@@ -207,7 +207,7 @@ struct Model {
 };
 
 const bb_lane_ops ops = {Model::dead_letter, Model::emit, Model::retried, nullptr,
-                         Model::stopped,     nullptr,     nullptr};
+                         Model::stopped,     nullptr,     nullptr,        nullptr};
 
 void run(unsigned seed, bb_order order, bool first_flushes, bool second_flushes)
 {

@@ -63,6 +63,7 @@ const bb_lane_ops ops = {
     [](void *, const bb_fault *) {},
     nullptr,
     nullptr,
+    nullptr,
 };
 
 const char good[] = R"({"a":1})";
