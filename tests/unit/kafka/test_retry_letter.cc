@@ -138,6 +138,30 @@ TEST_F(RetryLetter, FromTierToTierTheFirstFailureStays)
     item->message = nullptr;
 }
 
+TEST_F(RetryLetter, AFollowerHasNotBeenTriedAndIsDueAtOnce)
+{
+    letter = bb_retry_letter_new_follower(&fake.type, item, NOW_US);
+    EXPECT_EQ(topic, letter->topic);
+    EXPECT_EQ("1", text_of("busbar.retry_follows"));
+    EXPECT_EQ("0", text_of("busbar.attempts"));
+    EXPECT_EQ("(none)", text_of("busbar.first_reason"));
+    send();
+    bb_retry_record found = {};
+    ASSERT_TRUE(bb_retry_record_read(message, &found));
+    EXPECT_TRUE(found.follows);
+    EXPECT_EQ(0u, found.attempts);
+    EXPECT_EQ(1700000001987, found.due_ms);
+    EXPECT_EQ(41, found.offset);
+    // and when it fails itself it is as any other
+    bb_letter_free(letter);
+    item->message = message;
+    letter = bb_retry_letter_new(&first, item, &fault, NOW_US);
+    EXPECT_EQ("(none)", text_of("busbar.retry_follows"));
+    EXPECT_EQ("busy", text_of("busbar.first_reason"));
+    item->message = nullptr;
+    EXPECT_TRUE(bb_letter_headers_is_own("busbar.retry_follows"));
+}
+
 TEST_F(RetryLetter, TooLargeItLosesItsReasonsAndThenGoesToTheDeadLetters)
 {
     letter = bb_retry_letter_new(&fake.type, item, &fault, NOW_US);

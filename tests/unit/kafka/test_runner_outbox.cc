@@ -87,6 +87,56 @@ class Outbox : public ::testing::Test
     }
 };
 
+TEST_F(Outbox, LettersBehindOthersGoOneByOneInTheirOrderAlsoAfterAFailure)
+{
+    std::vector<bb_letter *> chain;
+    for (int i = 0; i < 5; i++) {
+        bb_batch *batch = bb_batch_new(Back::done, &back);
+        batches.push_back(batch);
+        bb_letter *letter = bb_letter_new("out");
+        letter->memory = g_strdup_printf("%d", i);
+        letter->value = busbar_text(letter->memory);
+        letter->confirmed = [](bb_letter *one, const rd_kafka_message_t *) { return one->behind; };
+        bb_letter_hold(letter, &batch, 1);
+        bb_batch_release(batch);
+        chain.push_back(letter);
+    }
+    rd_kafka_mock_push_request_errors(cluster, 0, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    for (size_t i = 1; i < chain.size(); i++)
+        bb_outbox_send_behind(outbox, chain[i], chain[i - 1]);
+    EXPECT_EQ(0, back.count);
+    bb_outbox_send(outbox, chain[0]);
+    EXPECT_TRUE(wait_for(5));
+    EXPECT_EQ(0u, bb_outbox_pending(outbox));
+    std::string all;
+    for (const Record &record : reader.read_all("out", 1))
+        all += record.value.value_or("");
+    EXPECT_EQ("01234", all);
+}
+
+TEST_F(Outbox, WhatIsBehindALetterIsGivenUpWithIt)
+{
+    bb_letter *chain[3];
+    for (bb_letter *&letter : chain) {
+        bb_batch *batch = bb_batch_new(Back::done, &back);
+        batches.push_back(batch);
+        letter = bb_letter_new("out");
+        letter->confirmed = [](bb_letter *one, const rd_kafka_message_t *) { return one->behind; };
+        bb_letter_hold(letter, &batch, 1);
+        bb_batch_release(batch);
+    }
+    chain[0]->create = TRUE; // the topic is not known yet: it waits
+    bb_outbox_send_behind(outbox, chain[1], chain[0]);
+    bb_outbox_send_behind(outbox, chain[2], chain[1]);
+    rd_kafka_mock_push_request_errors(cluster, 0, 3, RD_KAFKA_RESP_ERR_INVALID_RECORD,
+                                      RD_KAFKA_RESP_ERR_INVALID_RECORD,
+                                      RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    bb_outbox_send(outbox, chain[0]);
+    bb_outbox_stop(outbox);
+    EXPECT_EQ(3, back.count);
+    EXPECT_EQ(0u, bb_outbox_pending(outbox));
+}
+
 // A request that overtakes the first one of a new partition would make the client confirm that one.
 TEST_F(Outbox, OneRequestIsOnItsWayAtATime)
 {
