@@ -194,3 +194,60 @@ TEST_F(RetryLetter, WhatBusbarDidNotPutThereIsNotTakenForIt)
     EXPECT_TRUE(bb_letter_headers_is_own("busbar.retry_due"));
     EXPECT_FALSE(bb_letter_headers_is_own("busbar.hops"));
 }
+
+// A record of somebody else, or of a version that is not this one, is handled as it is.
+TEST_F(RetryLetter, EachHeaderThatBringsItBackIsAskedFor)
+{
+    const Record whole = [] {
+        Record made;
+        made.value = "{}";
+        made.headers = {{"busbar.topic", "orders"},       {"busbar.partition", "3"},
+                        {"busbar.offset", "41"},          {"busbar.timestamp", "-1"},
+                        {"busbar.retry_tier", "2"},       {"busbar.retry_due", "1700000000000"},
+                        {"busbar.attempts", "4294967296"}};
+        return made;
+    }();
+    std::vector<Record> records = {whole};
+    for (size_t i = 0; i + 1 < whole.headers.size(); i++) { // without, null, and out of range
+        Record one = whole;
+        one.headers.erase(one.headers.begin() + (ptrdiff_t)i);
+        records.push_back(one);
+        one = whole;
+        one.headers[i].second.reset();
+        records.push_back(one);
+        one.headers[i].second = "-2";
+        if (i > 0)
+            records.push_back(one);
+    }
+    records.push_back(whole);
+    records.back().headers[1].second = "2147483648";
+    records.push_back(Record());
+    records.push_back(whole);
+    records.back().headers.pop_back();
+    broker.produce(topic, records);
+    client = broker.client(RD_KAFKA_CONSUMER);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic.c_str(), 0)->offset = 0;
+    rd_kafka_assign(client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    gint64 deadline = g_get_monotonic_time() + 30 * G_TIME_SPAN_SECOND;
+    for (size_t at = 0; at < records.size() && g_get_monotonic_time() < deadline;) {
+        rd_kafka_message_t *one = rd_kafka_consumer_poll(client, 200);
+        if (!one)
+            continue;
+        ASSERT_EQ(RD_KAFKA_RESP_ERR_NO_ERROR, one->err);
+        bb_retry_record found = {};
+        bool good = at == 0 || at + 1 == records.size();
+        EXPECT_EQ(good, bb_retry_record_read(one, &found) != FALSE) << at;
+        if (good) {
+            EXPECT_EQ(41, found.offset);
+            EXPECT_EQ(-1, found.timestamp_ms);
+            EXPECT_EQ(at ? 2u : (guint)G_MAXINT, found.attempts); // left out: as the tier tells
+        }
+        rd_kafka_message_destroy(one);
+        at++;
+        if (at == records.size())
+            return;
+    }
+    FAIL() << "not all of them came";
+}
