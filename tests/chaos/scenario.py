@@ -177,9 +177,13 @@ class Run:
         if mode == "exactly_once":
             self.consume += f", transaction: {{ interval: {self.chance.choice([50, 200, 600])}ms }}"
         self.tiers = 0       # retry topics
+        self.keeps_order = self.order != "none"
         if mode == "at_least_once" and self.chance.random() < 0.2:
             self.tiers = 2
             self.settings["retry"] = "mode: topics, delays: [100ms, 400ms]"
+            self.keeps_order = self.order != "none" and self.chance.random() < 0.5
+            if self.keeps_order:
+                self.settings["retry"] += ", keep_order: true"
         self.load_done = False
         self.at_once = 0.33  # this part of the load is there before busbar starts
         self.produced = []   # (id, crc)
@@ -519,7 +523,7 @@ class Run:
         self.repeats |= cut or re.search(r"partitions of \S+ lost: ", self.log()) is not None  # by a session that ran out, say
         self.losses |= cut or "records may be lost" in self.log()  # partitions went while the answer to a commit was missing
         result = checker.check(self.folder, mode, self.repeats, self.losses, self.broker_losses)
-        if self.order == "none" or self.tiers:
+        if not self.keeps_order:
             result = self.without_order(result)
         examples = result.pop("examples")
         found = SANITIZER.search(self.log())

@@ -159,7 +159,7 @@ class ConsumerTransaction : public ::testing::Test
     // Everything up to `offset` is committed, in transactions.
     bool until_committed(gint64 offset = EACH)
     {
-        return until([this, offset] {
+        return until([offset] {
             std::map<int, int64_t> last;
             for (const auto &one : said.ended)
                 for (const auto &[partition, behind] : one)
@@ -247,7 +247,7 @@ TEST_F(ConsumerTransaction, WhatIsNotFinishedWithinTheDrainIsAbortedAndReadAgain
 {
     refuse(1, 4);
     open();
-    ASSERT_TRUE(until([this] { return !said.sought.empty(); }));
+    ASSERT_TRUE(until([] { return !said.sought.empty(); }));
     EXPECT_EQ((Places{{0, 0}, {1, 0}}), sought()); // nothing is committed
     EXPECT_EQ(0u, said.ended.size());
     EXPECT_GE(aborted(), 1u);
@@ -442,7 +442,7 @@ TEST_F(ConsumerTransaction, PartitionsOfWhichNothingWasReadAreNotSetBack)
     open();
     ASSERT_TRUE(until_read());
     bb_partitions_get(consumer->partitions, 1)->base = -1; // as if it had been empty
-    ASSERT_TRUE(until([this] { return !said.sought.empty(); }));
+    ASSERT_TRUE(until([] { return !said.sought.empty(); }));
     EXPECT_EQ((Places{{0, 0}}), sought());
 }
 
