@@ -47,6 +47,7 @@ void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
     for (int i = 0; list && i < list->cnt; i++) {
         rd_kafka_resp_err_t failed = code ? code : list->elems[i].err;
         if (!failed) {
+            consumer->committed |= list->elems[i].offset > 0;
             settle_suspects(consumer, &list->elems[i]);
             continue;
         }

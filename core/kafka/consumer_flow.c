@@ -434,6 +434,12 @@ void bb_consumer_take_error(bb_consumer *consumer, const rd_kafka_message_t *mes
         bb_consumer_fail(consumer, BB_ERROR_KAFKA, "%s: the Kafka client gave up: %s",
                          consumer->type->full_name, rd_kafka_message_errstr(message));
         return;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+        consumer->missing |= consumer->committed; /* Kafka forgets its offsets with a topic */
+        trouble(consumer, message);
+        return;
     default:
         trouble(consumer, message);
     }

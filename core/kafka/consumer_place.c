@@ -32,9 +32,12 @@ static gboolean place_one(bb_consumer *consumer, rd_kafka_topic_partition_t *at,
                           const bb_group_offset *found, gboolean first)
 {
     const bb_event_type *type = consumer->type;
-    bb_place_facts facts = {
-        found->committed, found->low, found->high, first, is_cut(consumer, at->partition),
-        consumer->gone};
+    bb_place_facts facts = {found->committed,
+                            found->low,
+                            found->high,
+                            first,
+                            is_cut(consumer, at->partition),
+                            consumer->gone || (consumer->missing && first)};
     bb_place place = bb_place_choose(&facts, word_of(type->settings->offset_reset, "earliest"),
                                      word_of(type->settings->on_out_of_range, "stop"));
     g_autofree char *text = bb_place_explain(&facts, &place);
@@ -183,7 +186,7 @@ static void place_all(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
                       const GArray *all)
 {
     gboolean first = is_first(all);
-    if (first && !consumer->gone &&
+    if (first && !consumer->gone && !consumer->missing &&
         g_strcmp0(consumer->type->settings->offset_reset, "latest") == 0 &&
         !note_ends(consumer, all))
         return; /* not placed: that comes back as an error of the client, and is tried again */
@@ -195,7 +198,7 @@ static void place_all(bb_consumer *consumer, rd_kafka_topic_partition_list_t *li
             return;
     }
     g_array_set_size(consumer->cut, 0);
-    consumer->gone = FALSE;
+    consumer->gone = consumer->missing = FALSE;
     if (consumer->stores)
         place_by_stores(consumer, list, all);
 }

@@ -53,6 +53,8 @@ struct bb_consumer {
     gint64 group_look_at_ms, group_sum, group_moved_ms; /* of a member without partitions */
     GArray *cut;         /* gint32: partitions whose log was cut, as Kafka told */
     gboolean gone;       /* what was to be read next: the next assignment places anew */
+    gboolean committed;  /* an offset, at some time */
+    gboolean missing;    /* the topic was, after that: it may come back as another */
     gboolean stores;     /* handlers can be asked where they stand, and decide with Kafka */
     gint64 stores_at_ms; /* they were not reachable: to be asked again, no commit before; 0 */
     gint64 commit_at_ms;

@@ -215,8 +215,8 @@ class Groups(unittest.TestCase):
         self.offsets(config, "set", "--to", "2020-01-01T00:00:00Z")
         self.assertEqual(self.offsets(config, "show")[0]["committed"], 25)
 
-    def test_a_topic_that_is_made_anew_is_noticed(self):
-        """While busbar runs, and when it starts."""
+    def made_anew(self, in_between):
+        """A topic is deleted and made anew while busbar runs; `in_between`: what is waited for."""
         self.kafka.topic(self.topic, 1)
         config = self.config("", "")
         self.publish(config, 0, 50)
@@ -227,12 +227,20 @@ class Groups(unittest.TestCase):
         if "topic-id-cache" not in self.gates:
             self.kafka.checked("topic", "--delete", "--topic", self.topic)
             kit.wait_for(lambda: self.topic not in self.kafka.topics())
+            kit.wait_for(in_between, 60)
             self.kafka.topic(self.topic, 1)
             self.publish(config, 50, 20)
             self.assertEqual(self.end_of(member), 3, self.log())
             self.assertIn("the topic was deleted and made anew", self.log())
         kit.stop(member)
         self.assertEqual(len(self.archived()), 50)
+
+    def test_a_topic_that_is_made_anew_is_noticed(self):
+        self.made_anew(lambda: True)
+
+    def test_a_topic_that_was_missing_for_a_while_is_another(self):
+        """Its offsets in the group went with it."""
+        self.made_anew(lambda: "Subscribed topic not available" in self.log())
 
     def test_partitions_that_come_later_are_read_from_their_beginning(self):
         """With offset_reset: latest too, and also when they come while busbar is stopped."""
