@@ -128,9 +128,7 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms)
             !consumer->commit_code);
 }
 
-/* The group has gone on without this member, so no commit of it counts any more. It could only join
- * again, and what it had may be another's then. */
-static gboolean is_expelled(const bb_consumer *consumer)
+gboolean bb_consumer_is_expelled(const bb_consumer *consumer)
 {
     return consumer->commit_code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID ||
            consumer->commit_code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
@@ -141,17 +139,17 @@ gboolean bb_consumer_commit_in_group(bb_consumer *consumer)
 {
     return bb_consumer_commit(consumer, LAST_COMMIT_MS) ||
            !(consumer->commit_code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS ||
-             is_expelled(consumer));
+             bb_consumer_is_expelled(consumer));
 }
 
 void bb_consumer_commit_last(bb_consumer *consumer, gint64 timeout_ms)
 {
     gint64 deadline_ms = bb_clock_monotonic_ms() + timeout_ms;
     while (!bb_consumer_commit(consumer, MAX(deadline_ms - bb_clock_monotonic_ms(), 1)) &&
-           bb_clock_monotonic_ms() < deadline_ms && !is_expelled(consumer) &&
+           bb_clock_monotonic_ms() < deadline_ms && !bb_consumer_is_expelled(consumer) &&
            g_atomic_int_get(&consumer->stopping) != BB_STOP_FAST)
         bb_consumer_collect(consumer, COMMIT_AGAIN_MS);
-    if (is_expelled(consumer))
+    if (bb_consumer_is_expelled(consumer))
         bb_log_warning("%s: group %s has given this member's partitions away (%s): what was "
                        "handled since the last commit is read again by whoever has them",
                        consumer->type->full_name, consumer->type->group,

@@ -178,6 +178,9 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms);
 /* What became of a commit of `list` (NULL: of nothing). */
 void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
                              const rd_kafka_topic_partition_list_t *list);
+/* TRUE when the last commit showed that the group has gone on without this member, so that no
+ * commit of it counts any more. It could only join again, and what it had may be another's then. */
+gboolean bb_consumer_is_expelled(const bb_consumer *consumer);
 /* FALSE when a rebalance refused it: once that is over, it can be repeated. */
 gboolean bb_consumer_commit_in_group(bb_consumer *consumer);
 /* At the end: tries again while the coordinator is away, so that a clean drain leaves nothing to be
