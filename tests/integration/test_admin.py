@@ -227,7 +227,7 @@ class Admin(unittest.TestCase):
     def test_the_document_names_what_is_served(self):
         self.publish(kit.generated(EVENT, 5))
         self.start("--admin", "127.0.0.1:0", "--set", "defaults.consume.retry.mode=topics",
-                   "--set", "defaults.consume.retry.delays=[1s]")
+                   "--set", "defaults.consume.retry.delays=[1s]", "--set", "defaults.consume.retry.keep_order=true")
         self.wait_final(5)
         kinds, values = self.metrics()
         expected = documented()

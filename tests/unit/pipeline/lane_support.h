@@ -3,6 +3,7 @@
 #ifndef BB_TEST_LANE_SUPPORT_H
 #define BB_TEST_LANE_SUPPORT_H
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -64,7 +65,8 @@ struct FakeHandler {
     };
     std::vector<Call> calls;
     std::vector<gint64> pending, durable; /* accepted and not flushed; flushed */
-    int flushes = 0, opened = 0, closed = 0;
+    int flushes = 0;
+    std::atomic<int> opened{0}, closed{0};           // of several lanes at a time
     std::deque<int32_t> open_answers, flush_answers; /* used up front; then PASS */
     /* The verdict for one event; default PASS. */
     std::function<int32_t(busbar_call *, uint32_t index, const busbar_event *)> verdict;
