@@ -79,29 +79,29 @@ std::shared_ptr<arrow::DataType> TypeOf(int32_t type)
 
 template <typename Builder, typename Number> Status AddNumber(Cells *cells, arrow::ArrayBuilder *to)
 {
-    Number number;
+    Number number{};
     ARROW_RETURN_NOT_OK(cells->Read(&number));
     return static_cast<Builder *>(to)->Append(number);
 }
 
 Status AddText(Cells *cells, arrow::ArrayBuilder *to)
 {
-    const char *text;
-    uint32_t size;
+    const char *text = "";
+    uint32_t size = 0;
     ARROW_RETURN_NOT_OK(cells->ReadText(&text, &size));
     return static_cast<arrow::StringBuilder *>(to)->Append(text, static_cast<int32_t>(size));
 }
 
 Status AddBool(Cells *cells, arrow::ArrayBuilder *to)
 {
-    uint8_t value;
+    uint8_t value = 0;
     ARROW_RETURN_NOT_OK(cells->Read(&value));
     return static_cast<arrow::BooleanBuilder *>(to)->Append(value != 0);
 }
 
 Status AddValue(int32_t type, Cells *cells, arrow::ArrayBuilder *to)
 {
-    uint8_t present;
+    uint8_t present = 0;
     ARROW_RETURN_NOT_OK(cells->Read(&present));
     if (!present)
         return to->AppendNull();
@@ -126,8 +126,8 @@ Status AddValue(int32_t type, Cells *cells, arrow::ArrayBuilder *to)
 Status AddList(int32_t type, Cells *cells, arrow::ArrayBuilder *to)
 {
     auto *list = static_cast<arrow::ListBuilder *>(to);
-    uint8_t present;
-    uint32_t count;
+    uint8_t present = 0;
+    uint32_t count = 0;
     ARROW_RETURN_NOT_OK(cells->Read(&present));
     if (!present)
         return list->AppendNull();
@@ -216,7 +216,7 @@ Status Write(const arrow_parquet_column *columns, size_t count, const arrow_parq
 {
     std::shared_ptr<arrow::Schema> schema;
     Builders builders;
-    parquet::Compression::type type;
+    parquet::Compression::type type = parquet::Compression::UNCOMPRESSED;
     ARROW_RETURN_NOT_OK(MakeSchema(columns, count, &schema, &builders));
     ARROW_RETURN_NOT_OK(CompressionOf(compression, &type));
     parquet::WriterProperties::Builder properties;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "../handler_common/config.h"
+
 /* What one call of `handle` works on. */
 typedef struct handling {
     ch_instance *self;
@@ -14,21 +16,16 @@ typedef struct handling {
     ch_fault fault;
 } handling;
 
-static int32_t register_metric(busbar_call *call, const char *name, const char *help)
-{
-    return call->host->metric(call, BUSBAR_COUNTER, busbar_text(name), busbar_text(help));
-}
-
 static void register_metrics(ch_instance *self, busbar_call *call)
 {
-    self->metric_rows = register_metric(call, "clickhouse_rows", "Rows that were inserted");
+    self->metric_rows = handler_counter(call, "clickhouse_rows", "Rows that were inserted");
     self->metric_replayed =
-        register_metric(call, "clickhouse_replayed", "Records that had been stored before");
+        handler_counter(call, "clickhouse_replayed", "Records that had been stored before");
     self->metric_refused =
-        register_metric(call, "clickhouse_refused", "Rows that did not fit the table");
+        handler_counter(call, "clickhouse_refused", "Rows that did not fit the table");
     self->metric_failed =
-        register_metric(call, "clickhouse_failed", "Flushes that were given up and come again");
-    self->metric_uncertain = register_metric(
+        handler_counter(call, "clickhouse_failed", "Flushes that were given up and come again");
+    self->metric_uncertain = handler_counter(
         call, "clickhouse_uncertain", "Batches repeated beyond the table's deduplication window");
 }
 

@@ -5,50 +5,28 @@
 #include <string.h>
 
 #include "../handler_common/columns.h"
+#include "../handler_common/config.h"
 #include "compress.h"
-
-static const char *text_of(const json_t *object, const char *name, const char *otherwise)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : otherwise;
-}
-
-static int64_t number_of(const json_t *object, const char *name, int64_t otherwise)
-{
-    const json_t *number = json_object_get(object, name);
-    return json_is_integer(number) ? json_integer_value(number) : otherwise;
-}
 
 static void read_general(ch_settings *settings)
 {
     const json_t *tree = settings->tree;
     settings->extra = json_object_get(tree, "settings");
-    settings->url = text_of(tree, "url", "");
-    settings->database = text_of(tree, "database", "ownlens_analytics");
-    settings->user = text_of(tree, "user", NULL);
-    settings->password = text_of(tree, "password", NULL);
-    settings->ca_file = text_of(tree, "ca_file", NULL);
-    settings->client_certificate = text_of(tree, "client_certificate", NULL);
-    settings->client_key = text_of(tree, "client_key", NULL);
-    settings->compression = text_of(tree, "compression", NULL);
-    settings->batches_table = text_of(tree, "batches_table", "busbar_batches");
+    settings->url = handler_config_text(tree, "url", "");
+    settings->database = handler_config_text(tree, "database", "ownlens_analytics");
+    settings->user = handler_config_text(tree, "user", NULL);
+    settings->password = handler_config_text(tree, "password", NULL);
+    settings->ca_file = handler_config_text(tree, "ca_file", NULL);
+    settings->client_certificate = handler_config_text(tree, "client_certificate", NULL);
+    settings->client_key = handler_config_text(tree, "client_key", NULL);
+    settings->compression = handler_config_text(tree, "compression", NULL);
+    settings->batches_table = handler_config_text(tree, "batches_table", "busbar_batches");
     settings->verify = !json_is_false(json_object_get(tree, "verify"));
     settings->exactly_once = !json_is_false(json_object_get(tree, "exactly_once"));
-    settings->timeout_ms = number_of(tree, "timeout_ms", 60000);
-    settings->connect_timeout_ms = number_of(tree, "connect_timeout_ms", 5000);
-    settings->deduplication_window = number_of(tree, "deduplication_window", 10000);
-    settings->takeover_ms = number_of(tree, "takeover_ms", 10000);
-}
-
-/* The value of `name` that counts: of the event's own entry, the handler, the annotation. */
-static json_t *choose(const ch_settings *settings, const char *event, const char *name,
-                      const char *annotated)
-{
-    const json_t *events = json_object_get(settings->tree, "events");
-    json_t *value = json_object_get(json_object_get(events, event), name);
-    if (!value)
-        value = json_object_get(settings->tree, name);
-    return value ? value : json_object_get(settings->annotation, annotated);
+    settings->timeout_ms = handler_config_number(tree, "timeout_ms", 60000);
+    settings->connect_timeout_ms = handler_config_number(tree, "connect_timeout_ms", 5000);
+    settings->deduplication_window = handler_config_number(tree, "deduplication_window", 10000);
+    settings->takeover_ms = handler_config_number(tree, "takeover_ms", 10000);
 }
 
 /* The annotation is checked where a mistake would otherwise become SQL. */
@@ -63,9 +41,11 @@ static const char *check_annotation(const json_t *annotation)
 
 static const char *read_table(ch_settings *settings, const char *event)
 {
-    const char *table = json_string_value(choose(settings, event, "table", "table"));
+    const char *table = json_string_value(
+        handler_config_choose(settings->tree, settings->annotation, event, "table", "table"));
     settings->table = handler_expand_name(table ? table : "{domain}_{event}", event);
-    settings->columns = choose(settings, event, "columns", "");
+    settings->columns =
+        handler_config_choose(settings->tree, settings->annotation, event, "columns", "");
     return settings->table ? NULL : "out of memory";
 }
 

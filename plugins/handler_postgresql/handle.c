@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "../handler_common/config.h"
+
 /* What one call of `handle` works on. */
 typedef struct handling {
     pg_instance *self;
@@ -12,11 +14,6 @@ typedef struct handling {
     uint32_t index; /* of the event at hand */
     pg_fault fault;
 } handling;
-
-static int32_t register_metric(busbar_call *call, const char *name, const char *help)
-{
-    return call->host->metric(call, BUSBAR_COUNTER, busbar_text(name), busbar_text(help));
-}
 
 static int32_t fail_open(busbar_call *call, const pg_fault *fault)
 {
@@ -87,13 +84,13 @@ static int32_t set_up(pg_instance *self, busbar_call *call, busbar_bytes config)
     int32_t verdict = read_configuration(self, call, config);
     if (verdict != BUSBAR_PASS)
         return verdict;
-    self->metric_rows = register_metric(call, "postgresql_rows", "Rows in committed transactions");
+    self->metric_rows = handler_counter(call, "postgresql_rows", "Rows in committed transactions");
     self->metric_replayed =
-        register_metric(call, "postgresql_replayed", "Records that had been stored before");
+        handler_counter(call, "postgresql_replayed", "Records that had been stored before");
     self->metric_refused =
-        register_metric(call, "postgresql_refused", "Rows that did not fit the table");
+        handler_counter(call, "postgresql_refused", "Rows that did not fit the table");
     self->metric_rollbacks =
-        register_metric(call, "postgresql_rollbacks", "Transactions that were given up");
+        handler_counter(call, "postgresql_rollbacks", "Transactions that were given up");
     if (!pg_transaction_connect(&self->transaction, &fault) || !check_offsets_table(self, &fault))
         return fail_open(call, &fault);
     warn_unused(self, call);

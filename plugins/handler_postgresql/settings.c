@@ -5,44 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../handler_common/config.h"
 #include "annotation.h"
-
-static const char *text_of(const json_t *object, const char *name, const char *otherwise)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text ? text : otherwise;
-}
-
-static int64_t number_of(const json_t *object, const char *name, int64_t otherwise)
-{
-    const json_t *number = json_object_get(object, name);
-    return json_is_integer(number) ? json_integer_value(number) : otherwise;
-}
 
 static void read_general(pg_settings *settings)
 {
     const json_t *tree = settings->tree;
     settings->connection = json_object_get(tree, "connection");
-    settings->schema = text_of(tree, "schema", "public");
-    settings->offsets_table = text_of(tree, "offsets_table", "busbar_offsets");
+    settings->schema = handler_config_text(tree, "schema", "public");
+    settings->offsets_table = handler_config_text(tree, "offsets_table", "busbar_offsets");
     settings->exactly_once = !json_is_false(json_object_get(tree, "exactly_once"));
-    settings->statement_timeout_ms = number_of(tree, "statement_timeout_ms", 60000);
-    settings->lock_timeout_ms = number_of(tree, "lock_timeout_ms", 30000);
-    settings->idle_transaction_timeout_ms = number_of(tree, "idle_transaction_timeout_ms", 60000);
-    settings->takeover_ms = number_of(tree, "takeover_ms", 10000);
-    settings->months_ahead = number_of(tree, "months_ahead", 3);
-    settings->months_back = number_of(tree, "months_back", 1);
-}
-
-/* The value of `name` that counts: of the event's own entry, the handler, the annotation. */
-static json_t *choose(const pg_settings *settings, const char *event, const char *name,
-                      const char *annotated)
-{
-    const json_t *events = json_object_get(settings->tree, "events");
-    json_t *value = json_object_get(json_object_get(events, event), name);
-    if (!value)
-        value = json_object_get(settings->tree, name);
-    return value ? value : json_object_get(settings->annotation, annotated);
+    settings->statement_timeout_ms = handler_config_number(tree, "statement_timeout_ms", 60000);
+    settings->lock_timeout_ms = handler_config_number(tree, "lock_timeout_ms", 30000);
+    settings->idle_transaction_timeout_ms =
+        handler_config_number(tree, "idle_transaction_timeout_ms", 60000);
+    settings->takeover_ms = handler_config_number(tree, "takeover_ms", 10000);
+    settings->months_ahead = handler_config_number(tree, "months_ahead", 3);
+    settings->months_back = handler_config_number(tree, "months_back", 1);
 }
 
 static int mode_of(const char *text)
@@ -54,15 +33,19 @@ static int mode_of(const char *text)
 
 static const char *read_table(pg_settings *settings, const char *event)
 {
-    const char *table = json_string_value(choose(settings, event, "table", "table"));
+    const char *table = json_string_value(
+        handler_config_choose(settings->tree, settings->annotation, event, "table", "table"));
     settings->table = handler_expand_name(table ? table : "{domain}_{event}", event);
-    settings->key = choose(settings, event, "key", "primary_key");
-    settings->columns = choose(settings, event, "columns", "");
+    settings->key =
+        handler_config_choose(settings->tree, settings->annotation, event, "key", "primary_key");
+    settings->columns =
+        handler_config_choose(settings->tree, settings->annotation, event, "columns", "");
     if (!settings->key)
         settings->key = handler_default_key(settings->contract, settings->tree);
     if (settings->key && json_array_size(settings->key) == 0)
         settings->key = NULL;
-    const char *mode = json_string_value(choose(settings, event, "mode", "mode"));
+    const char *mode = json_string_value(
+        handler_config_choose(settings->tree, settings->annotation, event, "mode", "mode"));
     settings->mode = mode ? mode_of(mode) : settings->key ? PG_INSERT : PG_APPEND;
     if (settings->mode == PG_UPSERT && !settings->key)
         return "mode upsert needs `key`: the columns by which a row is known";

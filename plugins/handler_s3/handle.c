@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../handler_common/config.h"
 #include "store.h"
 
 /* What one call of `handle` works on. */
@@ -14,11 +15,6 @@ typedef struct handling {
     uint32_t index; /* of the event at hand */
     s3_fault fault;
 } handling;
-
-static int32_t register_metric(busbar_call *call, const char *name, const char *help)
-{
-    return call->host->metric(call, BUSBAR_COUNTER, busbar_text(name), busbar_text(help));
-}
 
 /* Offsets cannot be told apart where several lanes share a partition. */
 static const char *check_order(const s3_settings *settings, const busbar_binding *binding)
@@ -86,14 +82,14 @@ static int32_t set_up(s3_instance *self, busbar_call *call, busbar_bytes config)
     const char *problem = read_configuration(self, call, config);
     if (problem)
         return busbar_fail(call, BUSBAR_FATAL, "%s", problem);
-    self->metric_rows = register_metric(call, "s3_rows", "Rows in objects that are stored");
-    self->metric_objects = register_metric(call, "s3_objects", "Objects that were stored");
-    self->metric_bytes = register_metric(call, "s3_bytes", "Bytes of objects that were stored");
+    self->metric_rows = handler_counter(call, "s3_rows", "Rows in objects that are stored");
+    self->metric_objects = handler_counter(call, "s3_objects", "Objects that were stored");
+    self->metric_bytes = handler_counter(call, "s3_bytes", "Bytes of objects that were stored");
     self->metric_replayed =
-        register_metric(call, "s3_replayed", "Records that had been stored before");
-    self->metric_repeated = register_metric(call, "s3_repeated", "Requests that were sent again");
+        handler_counter(call, "s3_replayed", "Records that had been stored before");
+    self->metric_repeated = handler_counter(call, "s3_repeated", "Requests that were sent again");
     self->metric_refused =
-        register_metric(call, "s3_refused", "Events that did not fit the columns");
+        handler_counter(call, "s3_refused", "Events that did not fit the columns");
     if (look_at_server(self, call))
         return BUSBAR_PASS;
     if (self->fault.lasting)

@@ -6,32 +6,12 @@
 #include <string.h>
 
 #include "../handler_common/columns.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    return json_string_value(json_object_get(object, name));
-}
-
-static uint64_t number_of(const json_t *object, const char *name, uint64_t otherwise)
-{
-    const json_t *number = json_object_get(object, name);
-    return json_is_integer(number) ? (uint64_t)json_integer_value(number) : otherwise;
-}
+#include "../handler_common/config.h"
 
 static bool flag_of(const json_t *object, const char *name, bool otherwise)
 {
     const json_t *flag = json_object_get(object, name);
     return json_is_boolean(flag) ? json_is_true(flag) : otherwise;
-}
-
-/* The value of `name` that counts: of the event's own entry, the handler, the contract. */
-static json_t *choose(const s3_settings *settings, const char *event, const char *name)
-{
-    const json_t *events = json_object_get(settings->tree, "events");
-    json_t *value = json_object_get(json_object_get(events, event), name);
-    if (!value)
-        value = json_object_get(settings->tree, name);
-    return value ? value : json_object_get(settings->annotation, name);
 }
 
 /* Without slashes at its ends; NULL: out of memory. */
@@ -56,8 +36,10 @@ static const char *check_path(const char *path)
 
 static const char *read_format(s3_settings *settings, const char *event)
 {
-    const char *format = json_string_value(choose(settings, event, "format"));
-    const char *pack = json_string_value(choose(settings, event, "compression"));
+    const char *format = json_string_value(
+        handler_config_choose(settings->tree, settings->annotation, event, "format", "format"));
+    const char *pack = json_string_value(handler_config_choose(
+        settings->tree, settings->annotation, event, "compression", "compression"));
     settings->format = !format || strcmp(format, "lines") == 0 ? S3_LINES
                        : strcmp(format, "parquet") == 0        ? S3_PARQUET
                        : strcmp(format, "delta") == 0          ? S3_DELTA
@@ -86,11 +68,12 @@ static bool is_name(const char *text)
 /* {"column": "event_date", "from": ["event_date", "created_at"]}, or null for none. */
 static const char *read_partition(s3_settings *settings, const char *event)
 {
-    const json_t *partition = choose(settings, event, "partition");
+    const json_t *partition = handler_config_choose(settings->tree, settings->annotation, event,
+                                                    "partition", "partition");
     const json_t *from = json_object_get(partition, "from");
     if (!partition || json_is_null(partition))
         return NULL;
-    settings->column = text_of(partition, "column");
+    settings->column = handler_config_text(partition, "column", NULL);
     if (!settings->column || !is_name(settings->column))
         return "`partition` needs \"column\": a name for the directories of dates";
     if (!from)
@@ -117,8 +100,9 @@ static const char *env_or(const char *first, const char *second, const char *oth
 static const char *read_place(s3_settings *settings)
 {
     const json_t *tree = settings->tree;
-    const char *region = text_of(tree, "region"), *endpoint = text_of(tree, "endpoint");
-    settings->bucket = text_of(tree, "bucket");
+    const char *region = handler_config_text(tree, "region", NULL),
+               *endpoint = handler_config_text(tree, "endpoint", NULL);
+    settings->bucket = handler_config_text(tree, "bucket", NULL);
     if (!settings->bucket)
         return "`bucket` is missing";
     settings->region =
@@ -143,15 +127,15 @@ static const char *read_place(s3_settings *settings)
 static const char *read_access(s3_settings *settings)
 {
     const json_t *tree = settings->tree;
-    settings->access_key = text_of(tree, "access_key");
-    settings->secret_key = text_of(tree, "secret_key");
-    settings->session_token = text_of(tree, "session_token");
-    settings->credentials_file = text_of(tree, "credentials_file");
-    settings->profile = text_of(tree, "profile");
-    settings->ca_file = text_of(tree, "ca_file");
+    settings->access_key = handler_config_text(tree, "access_key", NULL);
+    settings->secret_key = handler_config_text(tree, "secret_key", NULL);
+    settings->session_token = handler_config_text(tree, "session_token", NULL);
+    settings->credentials_file = handler_config_text(tree, "credentials_file", NULL);
+    settings->profile = handler_config_text(tree, "profile", NULL);
+    settings->ca_file = handler_config_text(tree, "ca_file", NULL);
     settings->verify = flag_of(tree, "verify", true);
-    settings->timeout_ms = (long)number_of(tree, "timeout_ms", 60000);
-    settings->connect_timeout_ms = (long)number_of(tree, "connect_timeout_ms", 5000);
+    settings->timeout_ms = (long)handler_config_number(tree, "timeout_ms", 60000);
+    settings->connect_timeout_ms = (long)handler_config_number(tree, "connect_timeout_ms", 5000);
     return !settings->access_key == !settings->secret_key
                ? NULL
                : "`access_key` and `secret_key` belong together: one is missing";
@@ -159,16 +143,17 @@ static const char *read_access(s3_settings *settings)
 
 static const char *read_all(s3_settings *settings, const char *event)
 {
-    const char *path = json_string_value(choose(settings, event, "path"));
+    const char *path = json_string_value(
+        handler_config_choose(settings->tree, settings->annotation, event, "path", "path"));
     const json_t *tree = settings->tree;
     settings->path = expand_path(path ? path : "data-lake/{domain}/{event}", event);
     settings->envelope = flag_of(tree, "envelope", false);
     settings->exactly_once = flag_of(tree, "exactly_once", true);
-    settings->max_rows = number_of(tree, "max_rows", 1000000);
-    settings->max_bytes = number_of(tree, "max_bytes", 128 << 20);
-    settings->part_bytes = number_of(tree, "part_bytes", 16 << 20);
-    settings->checkpoint_every = number_of(tree, "checkpoint_every", 10);
-    settings->takeover_ms = (int64_t)number_of(tree, "takeover_ms", 10000);
+    settings->max_rows = (uint64_t)handler_config_number(tree, "max_rows", 1000000);
+    settings->max_bytes = (uint64_t)handler_config_number(tree, "max_bytes", 128 << 20);
+    settings->part_bytes = (uint64_t)handler_config_number(tree, "part_bytes", 16 << 20);
+    settings->checkpoint_every = (uint64_t)handler_config_number(tree, "checkpoint_every", 10);
+    settings->takeover_ms = handler_config_number(tree, "takeover_ms", 10000);
     if (!settings->path)
         return "out of memory";
     const char *problem = check_path(settings->path);
