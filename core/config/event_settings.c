@@ -34,6 +34,7 @@ bb_event_settings *bb_event_settings_new(const char *name)
     event->retry_delays_ms = g_array_new(FALSE, FALSE, sizeof(gint64));
     event->retry_names = g_ptr_array_new_with_free_func(g_free);
     event->retry_create = TRUE;
+    event->retry_order_keys = 100000;
     event->handlers = g_ptr_array_new_with_free_func(g_free);
     return event;
 }
@@ -152,6 +153,7 @@ static void read_retry_topics(bb_event_settings *event, const bb_node *retry, GP
     read_names(bb_node_get(retry, "topics"), event->retry_names);
     bb_read_flag(retry, "create", &event->retry_create);
     bb_read_flag(retry, "keep_order", &event->retry_keep_order);
+    bb_read_count(retry, "order_keys", &event->retry_order_keys);
     if (event->retry_topics && bb_node_get(retry, "attempts"))
         bb_problem_add(problems, &retry->place, NULL,
                        "`retry` has mode topics and attempts; with topics the number of `delays` "

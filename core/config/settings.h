@@ -86,6 +86,7 @@ typedef struct bb_event_settings {
     GPtrArray *retry_names;  /* char *: of the retry topics; empty: made of topic and group */
     gboolean retry_create;   /* a retry topic that is missing is made */
     gboolean retry_keep_order;  /* of a key, over retry topics */
+    guint retry_order_keys;     /* so many keys at most have records there */
     bb_on_failure on_reject;    /* of a record that is refused */
     bb_on_failure on_exhausted; /* of one whose attempts are used up */
     bb_on_failure on_fault;     /* of one that a plugin gives no verdict about */

@@ -90,6 +90,9 @@ static void make_tiers(bb_consumer *consumer)
         consumer->metrics.order_held =
             make(consumer, BUSBAR_GAUGE, "busbar_retry_order_held", level,
                  "1 while nothing is read, to keep the order of keys");
+        consumer->metrics.order_bounds =
+            make(consumer, BUSBAR_COUNTER, "busbar_retry_order_bounds_total", level,
+                 "Times that reading stopped as too many keys had records in retry topics");
     }
     if (!consumer->type->source)
         return;

@@ -15,7 +15,6 @@
 
 #define LOOK_MS 1000
 #define LOOK_AGAIN_MS 5000 /* too much is blocked */
-#define KEYS_MAX 100000u
 #define SAY_AGAIN_MS 5000
 
 struct bb_order_keeper {
@@ -25,6 +24,7 @@ struct bb_order_keeper {
     gboolean running;
     bb_tier_progress *progress; /* the thread's; NULL: nothing is to be asked */
     gint64 said_ms;             /* the thread's */
+    gboolean crowded;           /* when it was last looked at; the consumer's thread */
     gint keys;                  /* blocked; read without the lock */
     gint finding;               /* it is not known which are; read without the lock */
     bb_monitor monitor;         /* guards what follows */
@@ -142,23 +142,27 @@ void bb_order_keeper_assigned(struct bb_order_keeper *keeper)
 /* With `once` it reads to the end whatever waits. */
 static gboolean is_crowded(const struct bb_order_keeper *keeper)
 {
-    return (guint)g_atomic_int_get((gint *)&keeper->keys) >= KEYS_MAX &&
-           !keeper->consumer->context->options.once;
+    const bb_consumer *consumer = keeper->consumer;
+    return (guint)g_atomic_int_get((gint *)&keeper->keys) >=
+               consumer->type->settings->retry_order_keys &&
+           !consumer->context->options.once;
 }
 
 gboolean bb_order_keeper_holds(struct bb_order_keeper *keeper)
 {
     bb_consumer *consumer = keeper->consumer;
+    gboolean before = keeper->crowded;
+    keeper->crowded = is_crowded(keeper);
+    if (keeper->crowded && !before)
+        bb_metric_record(consumer->metrics.order_bounds, 1);
     if (g_atomic_int_get(&keeper->finding))
         return TRUE;
-    if (!is_crowded(keeper))
-        return FALSE;
-    if (bb_consumer_may_say(consumer))
+    if (keeper->crowded && bb_consumer_may_say(consumer))
         bb_log_warning("%s: %d keys have records in retry topics, as many as are kept in order: "
                        "nothing more of topic %s is read until some are done",
                        consumer->type->full_name, g_atomic_int_get(&keeper->keys),
                        consumer->type->topic);
-    return TRUE;
+    return keeper->crowded;
 }
 
 guint bb_order_keeper_keys(struct bb_order_keeper *keeper)

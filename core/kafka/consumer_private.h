@@ -79,9 +79,9 @@ struct bb_consumer {
     GPtrArray *gauges; /* bb_metric *: frontier and lag of each partition that was ever assigned */
     struct {
         bb_metric *consumed, *released, *lost, *skipped, *held, *handled, *dropped, *dead_lettered;
-        bb_metric *deferred, *waiting, *next_due;   /* NULL without retry topics */
-        bb_metric *blocked_keys, *order_held;       /* NULL unless their order is kept */
-        bb_metric *retries[BUSBAR_STAGE_SETUP + 1]; /* by stage; NULL for some */
+        bb_metric *deferred, *waiting, *next_due;            /* NULL without retry topics */
+        bb_metric *blocked_keys, *order_held, *order_bounds; /* NULL unless their order is kept */
+        bb_metric *retries[BUSBAR_STAGE_SETUP + 1];          /* by stage; NULL for some */
         bb_metric *in_flight, *oldest, *lag, *lag_seconds, *pauses, *out_of_range;
         bb_metric *commits[2];      /* ok, failed */
         bb_metric *rebalances[4];   /* by bb_rebalance_kind */

@@ -126,6 +126,18 @@ rd_kafka_resp_err_t rd_kafka_committed(rd_kafka_t *client, rd_kafka_topic_partit
     return code;
 }
 
+rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *client,
+                                               rd_kafka_topic_partition_list_t *list,
+                                               int timeout_ms)
+{
+    static auto *next = real<decltype(rd_kafka_offsets_for_times)>("rd_kafka_offsets_for_times");
+    if (!__atomic_load_n(&said.silent, __ATOMIC_SEQ_CST) || !list->cnt ||
+        said.silent_topic != list->elems[0].topic)
+        return next(client, list, timeout_ms);
+    (void)__atomic_fetch_add(&said.unanswered, 1, __ATOMIC_SEQ_CST);
+    return RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
 rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata(rd_kafka_t *client)
 {
     static auto *next =

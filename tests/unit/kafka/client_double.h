@@ -31,6 +31,8 @@ struct Said {
     rd_kafka_resp_err_t committed_partition = RD_KAFKA_RESP_ERR_NO_ERROR;
     std::vector<std::pair<int, int64_t>> sought; /* partition, offset */
     int asked = 0;                               /* what is committed */
+    std::string silent_topic; /* set before threads start: while `silent`, its ends are not told */
+    int silent = 0, unanswered = 0; /* any thread, atomic; questions for them */
     int assigned = 0, unassigned = 0, whole = 0, forgotten = 0;
 
     /* of transactions, on the owner's thread */
