@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../handler_common/answer.h"
 #include "../handler_common/config.h"
 
 /* What one call of `handle` works on. */
@@ -223,23 +224,13 @@ void ch_close(void *instance)
 
 static void refuse(handling *at, uint32_t index, const char *column, const char *reason)
 {
-    char pointer[80], text[700];
-    bool named = column && *column;
-    (void)snprintf(pointer, sizeof(pointer), "%s%.78s", named ? "/" : "", named ? column : "");
-    at->verdicts[index] = BUSBAR_REJECT;
     at->call->host->record_metric(at->call, at->self->metric_refused, 1);
-    int size = snprintf(text, sizeof(text), "%s%s%stable %s: %s", named ? "column " : "",
-                        named ? column : "", named ? " of " : "", at->self->settings.table, reason);
-    size_t length = size < 0 ? 0 : (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1;
-    (void)at->call->host->fail(at->call, index, BUSBAR_REJECT, BUSBAR_SCOPE_RECORD,
-                               busbar_text(pointer), (busbar_bytes){text, length});
+    at->verdicts[index] = handler_refuse(at->call, index, at->self->settings.table, column, reason);
 }
 
 static void state_passing(handling *at, uint32_t index, const char *reason)
 {
-    at->verdicts[index] = BUSBAR_RETRY;
-    (void)at->call->host->fail(at->call, index, BUSBAR_RETRY, BUSBAR_SCOPE_INFRASTRUCTURE,
-                               busbar_text(NULL), busbar_text(reason));
+    at->verdicts[index] = handler_wait(at->call, index, reason);
 }
 
 static void state_fault(handling *at, uint32_t index)
@@ -296,7 +287,7 @@ static ch_place *find_place(handling *at, const busbar_origin *origin)
     if (stale)
         *verdict = BUSBAR_PASS; /* as above */
     else if (!place->taken)
-        state_passing(at, at->index, "its partition was taken over by another worker");
+        state_passing(at, at->index, HANDLER_TAKEN_OVER);
     if (!place->taken)
         return NULL;
     place->finished_from = position.finished_from;
@@ -304,19 +295,13 @@ static ch_place *find_place(handling *at, const busbar_origin *origin)
     return place;
 }
 
-/* After a crash this is as it should be; after a topic was made anew it would be a loss, so it is
- * said. */
 static void pass_stored(handling *at, ch_place *place, const busbar_origin *origin)
 {
-    at->verdicts[at->index] = BUSBAR_PASS;
-    at->call->host->record_metric(at->call, at->self->metric_replayed, 1);
-    if (place->told)
-        return;
-    place->told = true;
-    busbar_log(at->call, BUSBAR_LOG_WARNING,
-               "partition %d: records from offset %lld on had been stored before and make no row; "
-               "if the topic was made anew, delete its rows from %s",
-               origin->partition, (long long)origin->offset, at->self->settings.batches_table);
+    char remedy[200];
+    (void)snprintf(remedy, sizeof(remedy), "delete its rows from %s",
+                   at->self->settings.batches_table);
+    at->verdicts[at->index] =
+        handler_pass_stored(at->call, origin, at->self->metric_replayed, &place->told, remedy);
 }
 
 /* Encodes one event, or answers it. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../handler_common/answer.h"
 #include "../handler_common/config.h"
 
 /* What one call of `handle` works on. */
@@ -124,17 +125,8 @@ void pg_close(void *instance)
 
 static void refuse(handling *at, uint32_t index, const char *column, const char *reason)
 {
-    char pointer[80];
-    bool named = column && *column;
-    (void)snprintf(pointer, sizeof(pointer), "%s%.78s", named ? "/" : "", named ? column : "");
-    at->verdicts[index] = BUSBAR_REJECT;
     at->call->host->record_metric(at->call, at->self->metric_refused, 1);
-    char text[700];
-    int size = snprintf(text, sizeof(text), "%s%s%stable %s: %s", named ? "column " : "",
-                        named ? column : "", named ? " of " : "", at->self->settings.table, reason);
-    size_t length = size < 0 ? 0 : (size_t)size < sizeof(text) ? (size_t)size : sizeof(text) - 1;
-    (void)at->call->host->fail(at->call, index, BUSBAR_REJECT, BUSBAR_SCOPE_RECORD,
-                               busbar_text(pointer), (busbar_bytes){text, length});
+    at->verdicts[index] = handler_refuse(at->call, index, at->self->settings.table, column, reason);
 }
 
 static void refused_by_server(void *user, const pg_row *row, const pg_fault *fault)
@@ -193,26 +185,13 @@ static pg_place *find_place(handling *at, const busbar_origin *origin)
     return place;
 }
 
-static void state_passing(handling *at, uint32_t index, const char *reason)
-{
-    at->verdicts[index] = BUSBAR_RETRY;
-    (void)at->call->host->fail(at->call, index, BUSBAR_RETRY, BUSBAR_SCOPE_INFRASTRUCTURE,
-                               busbar_text(NULL), busbar_text(reason));
-}
-
-/* After a crash this is as it should be; after a topic was made anew it would be a loss, so it is
- * said. */
 static void pass_stored(handling *at, pg_place *place, const busbar_origin *origin)
 {
-    at->verdicts[at->index] = BUSBAR_PASS;
-    at->call->host->record_metric(at->call, at->self->metric_replayed, 1);
-    if (place->told)
-        return;
-    place->told = true;
-    busbar_log(at->call, BUSBAR_LOG_WARNING,
-               "partition %d: records from offset %lld on had been stored before and make no row; "
-               "if the topic was made anew, delete its rows from %s",
-               origin->partition, (long long)origin->offset, at->self->settings.offsets_table);
+    char remedy[200];
+    (void)snprintf(remedy, sizeof(remedy), "delete its rows from %s",
+                   at->self->settings.offsets_table);
+    at->verdicts[at->index] =
+        handler_pass_stored(at->call, origin, at->self->metric_replayed, &place->told, remedy);
 }
 
 /* Encodes one event, or answers it. False after a fault that is not the event's. */
@@ -225,7 +204,7 @@ static bool add_row(handling *at)
     if (self->settings.exactly_once) {
         pg_place *place = find_place(at, origin);
         if (!place && at->verdicts[at->index] == BUSBAR_RETRY)
-            state_passing(at, at->index, "its partition was taken over by another worker");
+            (void)handler_wait(at->call, at->index, HANDLER_TAKEN_OVER);
         if (!place)
             return at->verdicts[at->index] != 0;
         if (pg_places_stored(place, origin->offset)) {
@@ -288,7 +267,7 @@ static void give_up(handling *at, size_t accepted_before)
         if (self->spoilt)
             at->verdicts[i] = BUSBAR_PASS;
         else
-            state_passing(at, i, reason);
+            at->verdicts[i] = handler_wait(at->call, i, reason);
     }
 }
 

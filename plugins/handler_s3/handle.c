@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../handler_common/answer.h"
 #include "../handler_common/config.h"
 #include "store.h"
 
@@ -177,7 +178,7 @@ static s3_place *find_place(handling *at, const busbar_origin *origin)
     if (stale)
         at->verdicts[at->index] = BUSBAR_PASS; /* as above */
     else if (!place->taken)
-        s3_fault_set(&at->fault, false, "its partition was taken over by another worker");
+        s3_fault_set(&at->fault, false, HANDLER_TAKEN_OVER);
     if (!place->taken)
         return NULL;
     place->finished_from = position.finished_from;
@@ -185,19 +186,11 @@ static s3_place *find_place(handling *at, const busbar_origin *origin)
     return place;
 }
 
-/* After a crash this is as it should be; after a topic was made anew it would be a loss, so it is
- * said. */
 static void pass_stored(handling *at, s3_place *place, const busbar_origin *origin)
 {
-    at->verdicts[at->index] = BUSBAR_PASS;
-    at->call->host->record_metric(at->call, at->self->metric_replayed, 1);
-    if (place->told)
-        return;
-    place->told = true;
-    busbar_log(at->call, BUSBAR_LOG_WARNING,
-               "partition %d: records from offset %lld on had been stored before and are not "
-               "stored again; if the topic was made anew, use another group or handler name",
-               (int)origin->partition, (long long)origin->offset);
+    at->verdicts[at->index] =
+        handler_pass_stored(at->call, origin, at->self->metric_replayed, &place->told,
+                            "use another group or handler name");
 }
 
 /* The first member of `from` that has a date; "" where none has. */
@@ -278,9 +271,7 @@ static void wait_rest(handling *at)
     char reason[900];
     (void)snprintf(reason, sizeof(reason), "S3: %s", at->fault.text);
     for (uint32_t i = at->index; i < at->batch->count; i++)
-        at->verdicts[i] =
-            at->call->host->fail(at->call, i, BUSBAR_RETRY, BUSBAR_SCOPE_INFRASTRUCTURE,
-                                 busbar_text(NULL), busbar_text(reason));
+        at->verdicts[i] = handler_wait(at->call, i, reason);
 }
 
 int32_t s3_handle(void *instance, busbar_call *call, const busbar_batch *batch, int32_t *verdicts)
