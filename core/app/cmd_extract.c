@@ -1,9 +1,11 @@
-/* `busbar extract`: a bounded part of topics as JSON lines or CSV. */
+/* `busbar extract`: a bounded part of topics as JSON lines, CSV or Parquet. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/command.h"
+#include "app/extract_parquet.h"
 #include "app/extract_row.h"
 #include "app/progress.h"
 #include "app/range_option.h"
@@ -37,7 +39,8 @@ static const GOptionEntry options[] = {
     {"partition", 'p', 0, G_OPTION_ARG_INT, &option_partition, "Only this partition", "N"},
     {"max", 'n', 0, G_OPTION_ARG_INT64, &option_max, "At most so many records (default: no bound)",
      "N"},
-    {"format", 'f', 0, G_OPTION_ARG_STRING, &option_format, "jsonl (default) or csv", "FORMAT"},
+    {"format", 'f', 0, G_OPTION_ARG_STRING, &option_format, "jsonl (default), csv or parquet",
+     "FORMAT"},
     {"fields", 0, 0, G_OPTION_ARG_NONE, &option_fields,
      "The members that the contract declares as columns too; with one --event", NULL},
     {"output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output,
@@ -59,11 +62,17 @@ typedef struct extracting {
     const bb_event_type *fields; /* or NULL */
     bb_range_reader *reader;
     bb_row_writer *writer;
+    bb_extract_parquet *parquet; /* NULL: rows are lines */
     FILE *out;
     GString *rows; /* that are not written yet */
     guint64 records, bytes;
     gint64 started_ms;
 } extracting;
+
+static const char *output_name(void)
+{
+    return option_output ? option_output : "standard output";
+}
 
 static gboolean write_rows(extracting *job, GError **error)
 {
@@ -72,16 +81,18 @@ static gboolean write_rows(extracting *job, GError **error)
         g_string_truncate(job->rows, 0);
         return TRUE;
     }
-    g_set_error(error, BB_ERROR, BB_ERROR_IO, "%s: writing failed: %s",
-                option_output ? option_output : "standard output", g_strerror(errno));
+    g_set_error(error, BB_ERROR, BB_ERROR_IO, "%s: writing failed: %s", output_name(),
+                g_strerror(errno));
     return FALSE;
 }
 
 static gboolean take(extracting *job, const rd_kafka_message_t *message, GError **error)
 {
-    bb_row_writer_add(job->writer, job->rows, message);
     job->records++;
     job->bytes += message->len + message->key_len;
+    if (job->parquet)
+        return bb_extract_parquet_add(job->parquet, message, error);
+    bb_row_writer_add(job->writer, job->rows, message);
     return job->rows->len < WRITE_BYTES || write_rows(job, error);
 }
 
@@ -107,7 +118,7 @@ static gboolean read_all(extracting *job, GError **error)
         g_propagate_error(error, trouble);
         return FALSE;
     }
-    return write_rows(job, error);
+    return job->parquet ? bb_extract_parquet_end(job->parquet, error) : write_rows(job, error);
 }
 
 static gboolean open_topics(extracting *job, GError **error)
@@ -135,13 +146,21 @@ static gboolean open_output(extracting *job, GError **error)
     return job->out != NULL;
 }
 
+static gboolean begin_output(extracting *job, GError **error)
+{
+    if (job->parquet)
+        return bb_extract_parquet_begin(job->parquet, job->out, output_name(), error);
+    bb_row_writer_head(job->writer, job->rows);
+    return TRUE;
+}
+
 static gboolean close_output(extracting *job, GError **error)
 {
     FILE *out = g_steal_pointer(&job->out);
     int status = option_output ? fclose(out) : fflush(out);
     if (status != 0)
-        g_set_error(error, BB_ERROR, BB_ERROR_IO, "%s: writing failed: %s",
-                    option_output ? option_output : "standard output", g_strerror(errno));
+        g_set_error(error, BB_ERROR, BB_ERROR_IO, "%s: writing failed: %s", output_name(),
+                    g_strerror(errno));
     return status == 0;
 }
 
@@ -163,17 +182,27 @@ static void append_parts(extracting *job, GString *out)
     }
 }
 
+static void tell_text(const extracting *job, double seconds, double rate, guint64 unfit)
+{
+    g_autofree char *nulls =
+        unfit ? g_strdup_printf("; %" G_GUINT64_FORMAT
+                                " members are not of their column's type and null there",
+                                unfit)
+              : g_strdup("");
+    (void)fprintf(stderr,
+                  "%" G_GUINT64_FORMAT " records of %u topic%s, %.1f MB of keys and values, in "
+                  "%.1f s (%.0f records/s)%s%s\n",
+                  job->records, job->topics->len, job->topics->len == 1 ? "" : "s",
+                  (double)job->bytes / 1e6, seconds, rate, nulls,
+                  bb_signals_count() ? "; ended by a signal, not complete" : "");
+}
+
 static void tell(extracting *job)
 {
     double seconds = seconds_of(job), rate = (double)job->records / seconds;
-    gboolean cut = bb_signals_count() > 0;
+    guint64 unfit = job->parquet ? bb_extract_parquet_unfit(job->parquet) : 0;
     if (!option_json) {
-        (void)fprintf(stderr,
-                      "%" G_GUINT64_FORMAT " records of %u topic%s, %.1f MB of keys and values, in "
-                      "%.1f s (%.0f records/s)%s\n",
-                      job->records, job->topics->len, job->topics->len == 1 ? "" : "s",
-                      (double)job->bytes / 1e6, seconds, rate,
-                      cut ? "; ended by a signal, not complete" : "");
+        tell_text(job, seconds, rate, unfit);
         return;
     }
     g_autoptr(GString) out = g_string_new(NULL);
@@ -181,22 +210,34 @@ static void tell(extracting *job)
     g_string_append_printf(
         out,
         "{\"records\":%" G_GUINT64_FORMAT ",\"bytes\":%" G_GUINT64_FORMAT
+        ",\"unfit\":%" G_GUINT64_FORMAT
         ",\"seconds\":%s,\"records_per_second\":%s,\"complete\":%s,\"partitions\":[",
-        job->records, job->bytes, g_ascii_formatd(number[0], sizeof(number[0]), "%.3f", seconds),
+        job->records, job->bytes, unfit,
+        g_ascii_formatd(number[0], sizeof(number[0]), "%.3f", seconds),
         g_ascii_formatd(number[1], sizeof(number[1]), "%.0f", rate),
         bb_range_reader_done(job->reader) ? "true" : "false");
     append_parts(job, out);
     (void)fprintf(option_output ? stdout : stderr, "%s]}\n", out->str);
 }
 
+static gboolean is_parquet(void)
+{
+    return g_strcmp0(option_format, "parquet") == 0;
+}
+
 static int extract(extracting *job, const bb_settings *settings)
 {
     GError *error = NULL;
-    g_autoptr(bb_range_reader) reader = bb_range_reader_new(settings, "busbar.extract", &error);
+    g_autoptr(bb_range_reader) reader = NULL;
     g_autoptr(bb_row_writer) writer = bb_row_writer_new(job->form, job->fields);
     g_autoptr(GString) rows = g_string_sized_new(WRITE_BYTES * 2);
-    job->reader = reader;
+    g_autoptr(bb_extract_parquet) parquet =
+        is_parquet() ? bb_extract_parquet_new(job->fields, &error) : NULL;
+    if (error) /* before Kafka is asked for anything */
+        return bb_app_fail(error);
+    job->reader = reader = bb_range_reader_new(settings, "busbar.extract", &error);
     job->writer = writer;
+    job->parquet = parquet;
     job->rows = rows;
     job->started_ms = bb_clock_monotonic_ms();
     if (!reader ||
@@ -204,13 +245,17 @@ static int extract(extracting *job, const bb_settings *settings)
                        &error) ||
         !open_topics(job, &error) || !open_output(job, &error))
         return bb_app_fail(error);
-    bb_row_writer_head(writer, rows);
-    gboolean good = read_all(job, &error);
+    gboolean good = begin_output(job, &error) && read_all(job, &error);
     gboolean closed = close_output(job, good ? &error : NULL);
     if (!good || !closed)
         return bb_app_fail(error);
     tell(job);
     return bb_signals_count() ? BB_EXIT_REFUSED : BB_EXIT_DONE;
+}
+
+static gboolean is_format(const char *format)
+{
+    return !format || strcmp(format, "jsonl") == 0 || strcmp(format, "csv") == 0 || is_parquet();
 }
 
 static gboolean read_options(extracting *job)
@@ -220,8 +265,12 @@ static gboolean read_options(extracting *job)
     job->form = g_strcmp0(option_format, "csv") == 0 ? BB_ROW_CSV : BB_ROW_JSON;
     if (!bb_range_option_read("extract", &range, &job->range))
         return FALSE;
-    if (option_format && strcmp(option_format, "csv") != 0 && strcmp(option_format, "jsonl") != 0)
-        (void)bb_app_usage("extract", "--format is `%s`; it is jsonl or csv", option_format);
+    if (!is_format(option_format))
+        (void)bb_app_usage("extract", "--format is `%s`; it is jsonl, csv or parquet",
+                           option_format);
+    else if (is_parquet() && !option_output && isatty(STDOUT_FILENO))
+        (void)bb_app_usage("extract", "--format parquet is no text for a terminal: name a file "
+                                      "with --output, or a pipe");
     else if (option_timeout && !bb_text_parse_duration_ms(option_timeout, &job->timeout_ms))
         (void)bb_app_usage("extract", "--timeout is `%s`; expected a duration, as 500ms, 30s, 5m",
                            option_timeout);
@@ -280,7 +329,7 @@ extern const bb_command bb_command_extract;
 const bb_command bb_command_extract = {
     .name = "extract",
     .arguments = "[TOPIC...]",
-    .summary = "Read a part of topics as JSON lines or CSV",
+    .summary = "Read a part of topics as JSON lines, CSV or Parquet",
     .description =
         "Reads the named topics, or those of event types, up to where they ended when it began, "
         "several partitions at a time. Records of a partition come in their order. No consumer "
@@ -292,6 +341,12 @@ const bb_command bb_command_extract = {
         "value_encoding say text or base64. --fields adds what the contract declares: a member "
         "`fields` with the values as they stand in the event (null where the value is no JSON), or "
         "a column value.NAME for each.\n\n"
+        "In Parquet key and value are binary, timestamp is an instant in UTC, and the columns "
+        "value.NAME have the contract's types: text, 64-bit integer, double, boolean, date, "
+        "instant, and lists of them; other members are text with their JSON. A value that is not "
+        "of its column's type is null there and counted in the summary. Memory is bounded by row "
+        "groups of 32 MiB. Needs libbusbar_parquet.so, which is built where Apache Arrow is; a "
+        "terminal is refused, a pipe is not.\n\n"
         "A time finds the first record of each partition at or after it. Ctrl-C ends early, with "
         "exit code 1. Other exit codes: 0 done, 2 usage, configuration or files, 3 Kafka is not "
         "reachable, refuses, or lacks a topic.",
@@ -299,6 +354,8 @@ const bb_command bb_command_extract = {
                 "    the last 10 of each partition\n"
                 "busbar extract --event customer.user_event --fields -f csv -o events.csv\n"
                 "    a table with a column for each member\n"
+                "busbar extract --event customer.user_event --fields -f parquet -o events.parquet\n"
+                "    the same with types\n"
                 "busbar extract orders payments --from 2025-01-31T00:00:00Z --to "
                 "2025-02-01T00:00:00Z\n"
                 "    a day of two topics\n"

@@ -6,14 +6,14 @@
 
 #include <string.h>
 
+#include "app/extract_event.h"
 #include "base/text.h"
 
 struct bb_row_writer {
     bb_row_form form;
+    bb_extract_events *events;
     const bb_slot_name *slots;
     uint32_t slot_count; /* 0: no fields */
-    bb_parser *parser;
-    bb_arena *arena;
 };
 
 static const char csv_head[] = "key,value,topic,partition,offset,timestamp,timestamp_type,"
@@ -23,10 +23,8 @@ bb_row_writer *bb_row_writer_new(bb_row_form form, const bb_event_type *fields)
 {
     bb_row_writer *writer = g_new0(bb_row_writer, 1);
     writer->form = form;
-    writer->parser = bb_parser_new(NULL);
-    writer->arena = bb_arena_new(0);
-    if (fields && fields->contract)
-        writer->slots = bb_contract_slots(fields->contract, &writer->slot_count);
+    writer->events = bb_extract_events_new(fields);
+    writer->slots = bb_extract_events_slots(writer->events, &writer->slot_count);
     return writer;
 }
 
@@ -34,8 +32,7 @@ void bb_row_writer_free(bb_row_writer *writer)
 {
     if (!writer)
         return;
-    bb_parser_free(writer->parser);
-    bb_arena_free(writer->arena);
+    bb_extract_events_free(writer->events);
     g_free(writer);
 }
 
@@ -77,13 +74,6 @@ static gboolean is_text(const void *bytes, gsize size)
     return g_utf8_validate_len(bytes ? bytes : "", size, NULL);
 }
 
-static const char *time_kind(rd_kafka_timestamp_type_t type)
-{
-    return type == RD_KAFKA_TIMESTAMP_CREATE_TIME       ? "create"
-           : type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? "append"
-                                                        : "none";
-}
-
 static void add_json_bytes(GString *out, const char *name, const void *bytes, gsize size)
 {
     if (!bytes) {
@@ -95,21 +85,6 @@ static void add_json_bytes(GString *out, const char *name, const void *bytes, gs
         g_autofree char *text = g_base64_encode(bytes, size);
         g_string_append_printf(out, "\"%s_base64\":\"%s\"", name, text);
     }
-}
-
-/* Parses the value; FALSE where it is no event. The event lives until the arena is reset. */
-static gboolean read_event(bb_row_writer *writer, const rd_kafka_message_t *message,
-                           busbar_event *event)
-{
-    bb_tape tape;
-    bb_parse_error trouble;
-    bb_arena_reset(writer->arena);
-    if (!message->payload ||
-        !bb_parse(writer->parser, message->payload, message->len, &tape, &trouble))
-        return FALSE;
-    bb_event_init(event, writer->arena, message->payload, message->len, &tape, writer->slots,
-                  writer->slot_count);
-    return TRUE;
 }
 
 /* Line ends of a JSON text stand between its tokens only. */
@@ -129,7 +104,7 @@ static void add_json_fields(bb_row_writer *writer, GString *out, const rd_kafka_
     busbar_value value;
     const char *between = "";
     g_string_append(out, ",\"fields\":");
-    if (!read_event(writer, message, &event)) {
+    if (!bb_extract_events_read(writer->events, message, &event)) {
         g_string_append(out, "null");
         return;
     }
@@ -151,8 +126,8 @@ static void add_json_fields(bb_row_writer *writer, GString *out, const rd_kafka_
 
 static void add_json(bb_row_writer *writer, GString *out, const rd_kafka_message_t *message)
 {
-    rd_kafka_timestamp_type_t type;
-    gint64 time_ms = rd_kafka_message_timestamp(message, &type);
+    const char *kind;
+    gint64 time_ms = bb_extract_time(message, &kind);
     g_string_append_c(out, '{');
     add_json_bytes(out, "key", message->key, message->key_len);
     g_string_append_c(out, ',');
@@ -161,7 +136,7 @@ static void add_json(bb_row_writer *writer, GString *out, const rd_kafka_message
                            ",\"topic\":\"%s\",\"partition\":%d,\"offset\":%" G_GINT64_FORMAT
                            ",\"timestamp\":%" G_GINT64_FORMAT ",\"timestamp_type\":\"%s\"",
                            rd_kafka_topic_name(message->rkt), message->partition, message->offset,
-                           time_ms, time_kind(type));
+                           time_ms, kind);
     if (writer->slot_count)
         add_json_fields(writer, out, message);
     g_string_append(out, "}\n");
@@ -186,7 +161,7 @@ static void add_csv_fields(bb_row_writer *writer, GString *out, const rd_kafka_m
     busbar_event event;
     busbar_value value;
     busbar_bytes text;
-    gboolean good = read_event(writer, message, &event);
+    gboolean good = bb_extract_events_read(writer->events, message, &event);
     for (uint32_t i = 0; i < writer->slot_count; i++) {
         g_string_append_c(out, ',');
         uint32_t type = good ? bb_event_get_original(&event, i, &value) : BUSBAR_ABSENT;
@@ -199,14 +174,14 @@ static void add_csv_fields(bb_row_writer *writer, GString *out, const rd_kafka_m
 
 static void add_csv(bb_row_writer *writer, GString *out, const rd_kafka_message_t *message)
 {
-    rd_kafka_timestamp_type_t type;
-    gint64 time_ms = rd_kafka_message_timestamp(message, &type);
+    const char *kind;
+    gint64 time_ms = bb_extract_time(message, &kind);
     const char *key = add_csv_bytes(out, message->key, message->key_len);
     g_string_append_c(out, ',');
     const char *value = add_csv_bytes(out, message->payload, message->len);
     g_string_append_printf(out, ",%s,%d,%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ",%s,%s,%s",
                            rd_kafka_topic_name(message->rkt), message->partition, message->offset,
-                           time_ms, time_kind(type), key, value);
+                           time_ms, kind, key, value);
     add_csv_fields(writer, out, message);
     g_string_append_c(out, '\n');
 }

@@ -4,22 +4,8 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "plugin/library.h"
 #include "plugin/loader.h"
-
-/* Folders behind those of the settings: beside this program, then where busbar was installed. */
-static void add_defaults(GPtrArray *folders)
-{
-    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-    if (program) {
-        g_autofree char *bin = g_path_get_dirname(program);
-        g_autofree char *top = g_path_get_dirname(bin);
-        g_ptr_array_add(folders, g_build_filename(top, "lib", "busbar", "plugins", NULL));
-        g_ptr_array_add(folders,
-                        g_build_filename(top, BB_INSTALL_LIBDIR, "busbar", "plugins", NULL));
-    }
-    g_ptr_array_add(
-        folders, g_build_filename(BB_INSTALL_PREFIX, BB_INSTALL_LIBDIR, "busbar", "plugins", NULL));
-}
 
 static GPtrArray *list_folders(GPtrArray *own)
 {
@@ -27,7 +13,7 @@ static GPtrArray *list_folders(GPtrArray *own)
     g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; own && i < own->len; i++)
         g_ptr_array_add(all, g_strdup(own->pdata[i]));
-    add_defaults(all);
+    bb_library_folders(all, "busbar/plugins"); /* behind those of the settings */
     for (guint i = 0; i < all->len; i++) {
         if (!g_ptr_array_find_with_equal_func(folders, all->pdata[i], g_str_equal, NULL))
             g_ptr_array_add(folders, g_strdup(all->pdata[i]));

@@ -1,4 +1,5 @@
-/* Loading one plugin: file checks, dlopen, handshake. The only user of <dlfcn.h>.
+/* Loading one plugin: file checks, dlopen, handshake. Besides library.c the only user of
+ * <dlfcn.h>.
  *
  * Nothing is ever dlclosed once its code has run. A refusal (BB_ERROR_PLUGIN) states the file, the
  * reason, both values, and what to do about it. */

@@ -1,17 +1,15 @@
 // Rows as Parquet files in memory, written by Apache Arrow.
-#include "parquet.h"
+#include "rows.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
-#include <arrow/api.h>
 #include <arrow/io/api.h>
 #include <arrow/util/config.h>
-#include <parquet/arrow/writer.h>
 
 namespace
 {
@@ -72,6 +70,8 @@ std::shared_ptr<arrow::DataType> TypeOf(int32_t type)
         return arrow::date32();
     case ARROW_PARQUET_INSTANT:
         return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+    case ARROW_PARQUET_BYTES:
+        return arrow::binary();
     default:
         return nullptr;
     }
@@ -89,7 +89,7 @@ Status AddText(Cells *cells, arrow::ArrayBuilder *to)
     const char *text = "";
     uint32_t size = 0;
     ARROW_RETURN_NOT_OK(cells->ReadText(&text, &size));
-    return static_cast<arrow::StringBuilder *>(to)->Append(text, static_cast<int32_t>(size));
+    return static_cast<arrow::BinaryBuilder *>(to)->Append(text, static_cast<int32_t>(size));
 }
 
 Status AddBool(Cells *cells, arrow::ArrayBuilder *to)
@@ -138,7 +138,7 @@ Status AddList(int32_t type, Cells *cells, arrow::ArrayBuilder *to)
     return Status::OK();
 }
 
-using Builders = std::vector<std::unique_ptr<arrow::ArrayBuilder>>;
+using arrow_parquet::Builders;
 
 Status MakeSchema(const arrow_parquet_column *columns, size_t count,
                   std::shared_ptr<arrow::Schema> *schema, Builders *builders)
@@ -196,43 +196,49 @@ Status CompressionOf(const std::string &name, parquet::Compression::type *type)
     return Status::OK();
 }
 
-Status WriteRows(const arrow_parquet_column *columns, const std::shared_ptr<arrow::Schema> &schema,
-                 const arrow_parquet_rows *rows, Builders *builders,
-                 parquet::arrow::FileWriter *writer)
-{
-    Cells cells(rows->data, rows->size);
-    for (uint64_t done = 0; done < rows->count;) {
-        std::shared_ptr<arrow::RecordBatch> batch;
-        const uint64_t part = std::min(kBatchRows, rows->count - done);
-        ARROW_RETURN_NOT_OK(FillBatch(columns, schema, part, &cells, builders, &batch));
-        ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
-        done += part;
-    }
-    return cells.AtEnd() ? Status::OK() : Status::Invalid("there is more than the rows");
-}
+} // namespace
 
-Status Write(const arrow_parquet_column *columns, size_t count, const arrow_parquet_rows *rows,
-             const char *compression, arrow_parquet_take take, void *user)
+namespace arrow_parquet
 {
-    std::shared_ptr<arrow::Schema> schema;
-    Builders builders;
+
+Status RowWriter::Open(const arrow_parquet_column *columns, size_t count, const char *compression,
+                       std::shared_ptr<arrow::io::OutputStream> sink)
+{
     parquet::Compression::type type = parquet::Compression::UNCOMPRESSED;
-    ARROW_RETURN_NOT_OK(MakeSchema(columns, count, &schema, &builders));
+    columns_.assign(columns, columns + count);
+    ARROW_RETURN_NOT_OK(MakeSchema(columns, count, &schema_, &builders_));
     ARROW_RETURN_NOT_OK(CompressionOf(compression, &type));
     parquet::WriterProperties::Builder properties;
     properties.compression(type)
         ->max_row_group_length(kGroupRows)
         ->created_by("busbar with Arrow C++ " ARROW_VERSION_STRING);
-    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
-    ARROW_ASSIGN_OR_RAISE(auto writer,
-                          parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(),
-                                                           sink, properties.build()));
-    ARROW_RETURN_NOT_OK(WriteRows(columns, schema, rows, &builders, writer.get()));
-    ARROW_RETURN_NOT_OK(writer->Close());
-    ARROW_ASSIGN_OR_RAISE(auto file, sink->Finish());
-    if (take(user, file->data(), static_cast<size_t>(file->size())) != 1)
-        return Status::OutOfMemory("out of memory");
+    ARROW_ASSIGN_OR_RAISE(writer_,
+                          parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(),
+                                                           std::move(sink), properties.build()));
     return Status::OK();
+}
+
+Status RowWriter::BeginGroup()
+{
+    return writer_->NewBufferedRowGroup();
+}
+
+Status RowWriter::Add(const arrow_parquet_rows &rows)
+{
+    Cells cells(rows.data, rows.size);
+    for (uint64_t done = 0; done < rows.count;) {
+        std::shared_ptr<arrow::RecordBatch> batch;
+        const uint64_t part = std::min(kBatchRows, rows.count - done);
+        ARROW_RETURN_NOT_OK(FillBatch(columns_.data(), schema_, part, &cells, &builders_, &batch));
+        ARROW_RETURN_NOT_OK(writer_->WriteRecordBatch(*batch));
+        done += part;
+    }
+    return cells.AtEnd() ? Status::OK() : Status::Invalid("there is more than the rows");
+}
+
+Status RowWriter::Close()
+{
+    return writer_->Close();
 }
 
 int Answer(const Status &status, char *ret_problem)
@@ -242,6 +248,25 @@ int Answer(const Status &status, char *ret_problem)
     return status.ok() ? 1 : 0;
 }
 
+} // namespace arrow_parquet
+
+namespace
+{
+
+Status Write(const arrow_parquet_column *columns, size_t count, const arrow_parquet_rows *rows,
+             const char *compression, arrow_parquet_take take, void *user)
+{
+    arrow_parquet::RowWriter writer;
+    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
+    ARROW_RETURN_NOT_OK(writer.Open(columns, count, compression, sink));
+    ARROW_RETURN_NOT_OK(writer.Add(*rows));
+    ARROW_RETURN_NOT_OK(writer.Close());
+    ARROW_ASSIGN_OR_RAISE(auto file, sink->Finish());
+    if (take(user, file->data(), static_cast<size_t>(file->size())) != 1)
+        return Status::OutOfMemory("out of memory");
+    return Status::OK();
+}
+
 } // namespace
 
 int arrow_parquet_write(const arrow_parquet_column *columns, size_t count,
@@ -249,7 +274,8 @@ int arrow_parquet_write(const arrow_parquet_column *columns, size_t count,
                         arrow_parquet_take take, void *user, char ret_problem[256])
 {
     try {
-        return Answer(Write(columns, count, rows, compression, take, user), ret_problem);
+        return arrow_parquet::Answer(Write(columns, count, rows, compression, take, user),
+                                     ret_problem);
     } catch (const std::exception &error) {
         (void)std::snprintf(ret_problem, 256, "Parquet: %s", error.what());
         return 0;

@@ -163,7 +163,7 @@ class Extract(unittest.TestCase):
 
     def test_usage_and_what_is_missing(self):
         for arguments, code, word in (([], 2, "needs a TOPIC"), (["x", "--from", "soon"], 2, "--from is `soon`"),
-                                      (["x", "--format", "xml"], 2, "jsonl or csv"), (["x", "--fields"], 2, "--fields needs one --event"),
+                                      (["x", "--format", "xml"], 2, "jsonl, csv or parquet"), (["x", "--fields"], 2, "--fields needs one --event"),
                                       (["x", "--from", "1", "--last", "2"], 2, "two beginnings"), (["x"], 3, "topic x does not exist"),
                                       (["--event", "customer.user_evnt"], 2, "customer.user_event"),
                                       (["numbers", "-o", "/nowhere/x"], 2, "/nowhere/x cannot be written")):
