@@ -190,10 +190,12 @@ void bb_event_set_token(busbar_event *event, uint32_t token, busbar_bytes json)
     if (token >= event->token_count || event->tokens[token].flags & BB_TOKEN_KEY || !json.data)
         return;
     uint32_t slot = token ? slot_of_token(event, token) : BB_NO_SLOT;
-    if (slot != BB_NO_SLOT)
+    if (slot != BB_NO_SLOT) {
         edit_slot(event, slot, json);
-    else
-        add_edit(event, (bb_edit){.token = token, .slot = BB_NO_SLOT, .json = json});
+        return;
+    }
+    event->inner_edits += token != 0;
+    add_edit(event, (bb_edit){.token = token, .slot = BB_NO_SLOT, .json = json});
 }
 
 static uint32_t slot_of_name(const busbar_event *event, busbar_bytes name)
@@ -294,6 +296,8 @@ uint32_t bb_event_get(const busbar_event *event, uint32_t slot, busbar_value *re
     uint32_t current = event->slots[slot];
     if (is_edit(current))
         return bb_value_of_json(event->edits[edit_index(current)].json, ret_value);
+    if (event->inner_edits && event->tokens[current].next > current + 1)
+        return bb_value_of_json(bb_event_value_json(event, current), ret_value);
     return bb_value_of_token(event->text, &event->tokens[current], ret_value);
 }
 

@@ -43,7 +43,8 @@ struct busbar_event {
     uint32_t slot_count;
     uint32_t edit_count;
     uint32_t edit_capacity;
-    uint32_t undeclared; /* name of the first root member without a slot; 0: there is none */
+    uint32_t undeclared;  /* name of the first root member without a slot; 0: there is none */
+    uint32_t inner_edits; /* edits that are no slot's: inside of values, or of undeclared members */
     uint32_t *slots;
     bb_edit *edits;
     bb_arena *arena;
@@ -83,6 +84,9 @@ uint32_t bb_event_get_original(const busbar_event *event, uint32_t slot, busbar_
 uint32_t bb_event_find(const busbar_event *event, busbar_bytes pointer, busbar_value *ret_value);
 /* Token by JSON pointer; false when there is none. */
 bool bb_event_find_token(const busbar_event *event, busbar_bytes pointer, uint32_t *ret_token);
+
+/* Text of an original value with the edits inside it: a copy in the arena when there are any. */
+busbar_bytes bb_event_value_json(const busbar_event *event, uint32_t token);
 
 /* Decoded text of a string value; a copy in the arena only when it has escapes. False when it is
  * not a string. */

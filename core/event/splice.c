@@ -203,3 +203,23 @@ busbar_bytes bb_event_json(busbar_event *event)
     event->spliced = (busbar_bytes){out, (size_t)(state.to - out)};
     return event->spliced;
 }
+
+busbar_bytes bb_event_value_json(const busbar_event *event, uint32_t token)
+{
+    const bb_token *value = &event->tokens[token];
+    uint32_t start = value_start(value);
+    uint64_t *keys = sorted_edits(event);
+    uint32_t first = 0;
+    while (first < event->edit_count && token_of(keys[first]) <= token)
+        first++;
+    uint32_t behind = first;
+    while (behind < event->edit_count && token_of(keys[behind]) < value->next)
+        behind++;
+    if (behind == first)
+        return (busbar_bytes){event->text + start, value_end(value) - start};
+    char *out = bb_arena_alloc(event->arena, room_needed(event));
+    splice state = {.event = event, .to = out, .from = start};
+    splice_values(&state, keys + first, behind - first);
+    copy_source(&state, value_end(value));
+    return (busbar_bytes){out, (size_t)(state.to - out)};
+}

@@ -170,6 +170,25 @@ TEST(Event, TypesOfEditedValues)
     }
 }
 
+/* What a contract makes of the items of a list must be what a handler is given. */
+TEST(Event, CurrentValueHasTheEditsInsideIt)
+{
+    Event event(R"({"a":["X", {"k":"Y"} ,3],"u":{"v":["Z"]},"b":["W"]})");
+    EXPECT_EQ(R"(["X", {"k":"Y"} ,3])", event.get(0));
+    bb_event_set_token(&event.event, event.token("/u/v/0"), busbar_text("0"));
+    EXPECT_EQ(R"(["X", {"k":"Y"} ,3])", event.get(0));
+    bb_event_set_token(&event.event, event.token("/a/1/k"), busbar_text("\"yy\""));
+    bb_event_set_token(&event.event, event.token("/a/0"), busbar_text("\"x\""));
+    bb_event_set_token(&event.event, event.token("/a/0"), busbar_text("\"xx\""));
+    EXPECT_EQ(R"(["xx", {"k":"yy"} ,3])", event.get(0));
+    EXPECT_EQ(R"(["W"])", event.get(1));
+    EXPECT_EQ(R"({"a":["xx", {"k":"yy"} ,3],"u":{"v":[0]},"b":["W"]})", event.json());
+    event.set("b", "[1]");
+    bb_event_set_token(&event.event, event.token("/b/0"), busbar_text("2"));
+    EXPECT_EQ("[1]", event.get(1));
+    EXPECT_EQ(R"(["X", {"k":"Y"} ,3])", event.original(0));
+}
+
 TEST(Splice, ReplacesInPlaceAndAppends)
 {
     EXPECT_EQ(R"({"a":9,"b":2})", Event(R"({"a":1,"b":2})").set("a", "9").json());
