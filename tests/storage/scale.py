@@ -282,8 +282,8 @@ def kafka_of(stack, bootstrap, topics):
 
 
 def execute(options, spoil=None):
-    """The whole run; the result as it is printed with --json. With `spoil`, which may change what is in the stores, everything is
-    looked at once more behind it, as `spoiled`."""
+    """The whole run; the result as it is printed with --json. With `spoil`, which may change what is in the stores, the event
+    types that it names are looked at once more behind it, as `spoiled`."""
     with contextlib.ExitStack() as stack:
         run = {"stores": options.stores.split(","), "prefix": f"scale-{uuid.uuid4().hex[:8]}",
                "folder": tempfile.mkdtemp(prefix="busbar-scale-")}
@@ -295,8 +295,7 @@ def execute(options, spoil=None):
         pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")))
         result, judge = steps(run, options, bootstrap, pool)
         if spoil:
-            spoil(run)
-            result["spoiled"] = judge()
+            result["spoiled"] = judge(spoil(run))
         return result
 
 
@@ -321,7 +320,7 @@ def steps(run, options, bootstrap, pool):
     place = {"stores": run["stores"], "folder": run["folder"], "psql": postgres.find_tool("psql"), "url": run["ch"].url,
              "key": clickhouse.PASSWORD, "database": "scale", "bucket": run["s3"].path(""),
              "pg": {name: value for name, value in run["pg"].environment().items() if name.startswith("PG")}}
-    def judge():
+    def judge(events):
         judged = {}
         for event, stores, seconds in pool.map(check, *zip(*[(place, event, windows[event]) for event in events])):
             letters, kinds = check_letters(run, event, bootstrap)
@@ -329,7 +328,7 @@ def steps(run, options, bootstrap, pool):
                              round(seconds, 1), "wrong": wrong_of(made[event], bad, counted[event], stores, letters)}
         return judged
 
-    result["events"] = timed("check", judge)
+    result["events"] = timed("check", lambda: judge(events))
     return result, judge
 
 

@@ -12,12 +12,14 @@ EVENTS = os.environ.get("BUSBAR_SCALE_EVENTS", "300")
 
 
 def spoil(run):
-    """One value changed, one row gone, one there that nobody sent, one twice."""
-    run["pg"].sql("UPDATE audit_logs SET resource_type = resource_type || '.' WHERE log_id = (SELECT max(log_id) FROM audit_logs)")
-    run["pg"].sql("DELETE FROM customer_sessions WHERE session_id = (SELECT min(session_id) FROM customer_sessions)")
-    run["pg"].sql("UPDATE editorial_articles SET article_id = gen_random_uuid() WHERE article_id = (SELECT max(article_id) "
-                  "FROM editorial_articles)")
+    """One value changed, one row gone, one there that nobody sent, one twice; says of which event types."""
+    def first(table, own, last=""):
+        return f"{own} = (SELECT {own} FROM {table} ORDER BY {own} {last} LIMIT 1)"
+    run["pg"].sql(f"UPDATE audit_logs SET resource_type = resource_type || '.' WHERE {first('audit_logs', 'log_id')}")
+    run["pg"].sql(f"DELETE FROM customer_sessions WHERE {first('customer_sessions', 'session_id', 'DESC')}")
+    run["pg"].sql(f"UPDATE editorial_articles SET article_id = gen_random_uuid() WHERE {first('editorial_articles', 'article_id')}")
     run["ch"].sql("INSERT INTO scale.audit_security_events SELECT * FROM scale.audit_security_events ORDER BY event_id LIMIT 1")
+    return ["audit.audit_log", "customer.session", "editorial.article", "security.security_event"]
 
 
 class Scale(unittest.TestCase):
