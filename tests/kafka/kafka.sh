@@ -13,11 +13,12 @@
 # BUSBAR_KAFKA_JARS   where the jars are kept (~/.cache/busbar/kafka-jars)
 # BUSBAR_KAFKA_PORT   client port of node 1 (19092); node i: + 100 * (i - 1), its controller one above
 # BUSBAR_KAFKA_HEAP   heap of a node (512m)
+# BUSBAR_KAFKA_JVM    options of a node's JVM (-XX:+UseG1GC)
 # BUSBAR_KAFKA_PROPS  more lines for server.properties
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-usage() { sed -n '2,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 case ${1:-} in '' | -h | --help) usage; [ -n "${1:-}" ] && exit 0; exit 2 ;; esac
 
 jars=${BUSBAR_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/busbar/kafka-jars}
@@ -103,7 +104,8 @@ spawn() { # node; in a session of its own, so that a Ctrl-C of the tests does no
     rm -f "$logs/server.log"
     (
         cd "$dir"
-        exec setsid java -Xms128m -Xmx"$heap" -XX:+UseG1GC -Djava.awt.headless=true \
+        # shellcheck disable=SC2086 # more than one option
+        exec setsid java -Xms128m -Xmx"$heap" ${BUSBAR_KAFKA_JVM:--XX:+UseG1GC} -Djava.awt.headless=true \
             -Dkafka.logs.dir="$logs" -Dlog4j2.configurationFile="$here/log4j2.properties" \
             -cp "$jars/*" kafka.Kafka "$dir/node$1.properties" >"$logs/stdout" 2>&1 </dev/null
     ) &
