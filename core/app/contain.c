@@ -258,6 +258,7 @@ void bb_contain_carry(bb_contain *contain)
         before->dead_lettered += counts->dead_lettered;
         before->deferred += counts->deferred;
         before->retries += counts->retries;
+        before->lost += counts->lost;
         memset(counts, 0, sizeof(*counts));
     }
 }

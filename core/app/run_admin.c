@@ -113,13 +113,15 @@ static json_t *describe_type(const bb_event_type *type, const bb_run_status *sta
     /* what a plugin said may hold any byte, and jansson takes UTF-8 only */
     g_autofree char *error = status->error ? g_utf8_make_valid(status->error, -1) : NULL;
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:o, s:o}",
+        "{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:f, s:o, "
+        "s:o}",
         "event", type->full_name, "topic", type->topic, "group", type->group, "state",
         bb_run_state_name(status->state), "error", error, "consumed", (json_int_t)counts->consumed,
         "handled", (json_int_t)counts->handled, "dropped", (json_int_t)counts->dropped,
         "dead_lettered", (json_int_t)counts->dead_lettered, "deferred",
-        (json_int_t)counts->deferred, "retries", (json_int_t)counts->retries, "in_flight",
-        (json_int_t)counts->in_flight, "lag", number(counts->lag), "lag_seconds",
+        (json_int_t)counts->deferred, "retries", (json_int_t)counts->retries, "lost",
+        (json_int_t)counts->lost, "in_flight", (json_int_t)counts->in_flight, "lag",
+        number(counts->lag), "lag_seconds",
         status->lag_seconds < 0 ? json_null() : json_real(status->lag_seconds),
         "oldest_in_flight_seconds", status->oldest_seconds, "handlers", describe_handlers(type),
         "partitions", describe_partitions(status->partitions));

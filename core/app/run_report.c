@@ -37,6 +37,7 @@ static GArray *rows_of(const bb_contain *const *workers, guint count)
             row.counts.dead_lettered += from->before.dead_lettered;
             row.counts.deferred += from->before.deferred;
             row.counts.retries += from->before.retries;
+            row.counts.lost += from->before.lost;
             g_array_append_val(rows, row);
         }
     }

@@ -13,6 +13,7 @@ static void add(bb_run_counts *sum, const bb_run_counts *one)
     sum->dead_lettered += one->dead_lettered;
     sum->deferred += one->deferred;
     sum->retries += one->retries;
+    sum->lost += one->lost;
     sum->in_flight += one->in_flight;
     sum->lag = sum->lag < 0 || one->lag < 0 ? -1 : sum->lag + one->lag;
 }
@@ -73,13 +74,14 @@ void bb_run_rows_table(const bb_run_row *rows, guint count, gboolean live, gbool
 
 static void append_counts_json(GString *out, const bb_run_counts *counts)
 {
-    g_string_append_printf(
-        out,
-        "\"consumed\":%" G_GUINT64_FORMAT ",\"handled\":%" G_GUINT64_FORMAT
-        ",\"dropped\":%" G_GUINT64_FORMAT ",\"dead_lettered\":%" G_GUINT64_FORMAT
-        ",\"deferred\":%" G_GUINT64_FORMAT ",\"retries\":%" G_GUINT64_FORMAT ",\"balances\":%s",
-        counts->consumed, counts->handled, counts->dropped, counts->dead_lettered, counts->deferred,
-        counts->retries, balances(counts) ? "true" : "false");
+    g_string_append_printf(out,
+                           "\"consumed\":%" G_GUINT64_FORMAT ",\"handled\":%" G_GUINT64_FORMAT
+                           ",\"dropped\":%" G_GUINT64_FORMAT ",\"dead_lettered\":%" G_GUINT64_FORMAT
+                           ",\"deferred\":%" G_GUINT64_FORMAT ",\"retries\":%" G_GUINT64_FORMAT
+                           ",\"lost\":%" G_GUINT64_FORMAT ",\"balances\":%s",
+                           counts->consumed, counts->handled, counts->dropped,
+                           counts->dead_lettered, counts->deferred, counts->retries, counts->lost,
+                           balances(counts) ? "true" : "false");
 }
 
 static void append_json(const bb_run_row *rows, guint count, double seconds, guint restarts,
@@ -119,6 +121,11 @@ void bb_run_rows_summary(const bb_run_row *rows, guint count, double seconds, gu
         " dropped + %" G_GUINT64_FORMAT " dead-lettered%s, in %.1f s. %s\n",
         sum.consumed, sum.handled, sum.dropped, sum.dead_lettered, deferred, seconds,
         bb_run_rows_balance(rows, count) ? "It balances." : "It does NOT balance.");
+    if (sum.lost)
+        g_string_append_printf(out,
+                               "%" G_GUINT64_FORMAT " more are lost: their offsets are committed "
+                               "and they were not handled (delivery: at_most_once).\n",
+                               sum.lost);
     if (restarts)
         g_string_append_printf(out, "%u worker%s died and %s started again.\n", restarts,
                                restarts == 1 ? "" : "s", restarts == 1 ? "was" : "were");

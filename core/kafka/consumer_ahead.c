@@ -211,6 +211,9 @@ void bb_consumer_ahead_let_go(bb_consumer *consumer, const rd_kafka_topic_partit
     ahead->doubtful = doubtful;
     if (!lost)
         return;
+    bb_monitor_lock(&consumer->monitor);
+    consumer->counts.lost += lost;
+    bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->metrics.lost, lost);
     bb_log_warning("%s: %u records may be lost: what became of the commit of their offsets is not "
                    "known, and they were not handled (delivery: at_most_once)",

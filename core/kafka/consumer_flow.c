@@ -348,6 +348,7 @@ static void add_sums(bb_consumer *consumer, const bb_run_counts *sums)
     counts->dead_lettered += sums->dead_lettered;
     counts->deferred += sums->deferred;
     counts->consumed -= sums->consumed - final;
+    counts->lost += consumer->ahead ? sums->consumed - final : 0;
     counts->in_flight -= sums->consumed;
     bb_monitor_unlock(&consumer->monitor);
     bb_metric_record(consumer->ahead ? consumer->metrics.lost : consumer->metrics.released,

@@ -266,6 +266,7 @@ static void add_counts(bb_run_counts *sum, const bb_run_counts *one)
     sum->dead_lettered += one->dead_lettered;
     sum->deferred += one->deferred;
     sum->retries += one->retries;
+    sum->lost += one->lost;
     sum->in_flight += one->in_flight;
 }
 

@@ -17,6 +17,7 @@ typedef struct bb_run_counts {
     guint64 dead_lettered; /* confirmed in the dead letter topic */
     guint64 deferred;      /* confirmed in a retry topic */
     guint64 retries;
+    guint64 lost; /* of at_most_once: given up after their offset was committed, or may be */
     guint64 in_flight;
     gint64 lag; /* records behind the end, -1 unknown */
 } bb_run_counts;

@@ -38,6 +38,12 @@ def documented():
     return {name: (kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 
+def example():
+    """The answer of /status that the document shows."""
+    with open(DOCUMENT, encoding="utf-8") as file:
+        return json.loads(file.read().split("```json\n")[1].split("```")[0])
+
+
 def parse(text):
     """Prometheus text to kinds by name and values by (name, labels); fails on a line that is neither."""
     kinds, helps, values = {}, set(), {}
@@ -241,6 +247,8 @@ class Admin(unittest.TestCase):
             family = re.sub(r"_(bucket|sum|count)$", "", name) if name not in kinds else name
             more = {"tier"} if ("tier", "1") in labels and family != "busbar_lag_records" else set()
             self.assertEqual({key for key, _ in labels} - {"le"}, set(expected[family][1]) | more, name)
+        shown, served = example()["events"][0], self.status()["events"][0]
+        self.assertEqual(set(served), set(shown) | {"retry_topics"})
 
     def test_not_ready_while_kafka_is_away(self):
         port = kit.free_ports(1)

@@ -65,9 +65,9 @@ class AtMostOnce(unittest.TestCase):
             places.append((record["partition"], record["offset"]))
         return places
 
-    def start(self):
+    def start(self, *more):
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            process = kit.spawn("run", "--config", self.config, *SHORT, stderr=log)
+            process = kit.spawn("run", "--config", self.config, *SHORT, *more, stderr=log)
         self.addCleanup(lambda: [stream.close() for stream in (process.stdin, process.stdout) if stream])
         self.addCleanup(lambda: process.poll() is None and (process.kill(), process.wait()))
         return process
@@ -99,7 +99,7 @@ class AtMostOnce(unittest.TestCase):
     def test_what_a_drain_gives_up_is_told_and_gone(self):
         self.config = self.configure("away", "300ms")
         self.publish(40)
-        process = self.start()
+        process = self.start("--json")
 
         def committed():
             result = kit.busbar("offsets", "show", EVENT, "--config", self.config, "--json")
@@ -108,8 +108,11 @@ class AtMostOnce(unittest.TestCase):
         self.assertEqual(kit.stop(process), 0)
         with open(os.path.join(self.folder, "log"), encoding="utf-8") as log:
             self.assertIn("40 records are lost: their offsets are committed and they were not handled", log.read())
+        counts = json.loads(process.stdout.read())["all"]
+        self.assertEqual((counts["consumed"], counts["handled"], counts["lost"], counts["balances"]), (0, 0, 40, True))
         self.config = self.configure("archive", "10s")
-        self.assertEqual(self.once()["consumed"], 0)
+        counts = self.once()
+        self.assertEqual((counts["consumed"], counts["lost"]), (0, 0))
 
     def test_check_says_what_it_means(self):
         result = kit.busbar("check", "--config", self.config)

@@ -462,6 +462,7 @@ TEST_F(Rebalance, AtMostOnceHandsNothingOverBeforeACommitAndTellsWhatMayBeLost)
     EXPECT_FALSE(bb_consumer_ahead_holds(consumer));
     EXPECT_GE(bb_metric_value(consumer->metrics.lost), 1);
     EXPECT_LE(bb_metric_value(consumer->metrics.lost), EACH);
+    EXPECT_EQ(bb_metric_value(consumer->metrics.lost), (double)consumer->counts.lost);
     said.commit = RD_KAFKA_RESP_ERR_NO_ERROR;
     assign({0}); // it had not arrived
     ASSERT_TRUE(until_read(0));
