@@ -96,6 +96,10 @@ class ClickHouse:
         rows = self.sql(text)
         return rows[0][0] if rows else None
 
+    def pending(self):
+        """How many faults have not happened yet."""
+        return int(self.post("/pending", b""))
+
     def faults(self, *faults):
         """What is to go wrong from now on; says how many queries there were so far."""
         return json.loads(self.post("/fault", json.dumps([{"times": 1, **fault} for fault in faults]).encode()))

@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import sys
@@ -68,6 +69,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.close()
 
+    @staticmethod
+    def kill(fault):
+        """The client with all of its group, where the fault names it: it never learns how the query ended."""
+        if "group" in fault:
+            os.killpg(fault["group"], signal.SIGKILL)
+
     def run(self, query, settings, body):
         """Rows as bytes, or an exception of the engine."""
         if not query.startswith("INSERT") or " FORMAT " not in query:
@@ -100,6 +107,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         count["inserts" if query.startswith("INSERT") else "queries"] += 1
         fault = take_fault(query) or {}
         if fault.get("kind") == "reset":
+            self.kill(fault)
             return self.reset()
         if fault.get("kind") == "slow":
             time.sleep(fault["seconds"])
@@ -108,10 +116,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             found = self.run(query, settings, b"" if inline else body)
         except Exception as error:  # whatever the engine raises
+            if fault.get("kind") == "late":  # it is about queries that were done
+                with lock:
+                    fault["times"] += 1
             text = re.sub(r"^.*?(?=Code: \d+)", "", str(error), flags=re.S)
             code = re.match(r"Code: (\d+)", text)
             return self.answer(500, text.encode(), int(code[1]) if code else 1002)
         if fault.get("kind") == "late":  # done, and nobody hears of it
+            self.kill(fault)
             time.sleep(fault.get("seconds", 0))
             return self.reset()
         return self.answer(200, found)

@@ -5,6 +5,7 @@ Environment
 """
 import http.client
 import http.server
+import json
 import os
 import re
 import shutil
@@ -59,6 +60,73 @@ def readers():
                                     (made.stderr or made.stdout).strip()[-300:])
     if site not in sys.path:
         sys.path.append(site)
+
+
+class DeltaLog:
+    """A table of Delta Lake as its files say, read without any library but pyarrow: `wrong` has what is not as the protocol wants it."""
+
+    def __init__(self, folder):
+        self.folder, self.wrong, self.files, self.versions, self.rows = folder, [], {}, {}, 0
+        self.log = os.path.join(folder, "_delta_log")
+        names = sorted(name for name in os.listdir(self.log) if re.fullmatch(r"\d{20}\.json", name))
+        if names != [f"{number:020}.json" for number in range(len(names))]:
+            self.wrong.append(f"the commits are not in a row: {names}")
+        self.states = []  # files and versions after each commit
+        for name in names:
+            with open(os.path.join(self.log, name)) as file:
+                for action in map(json.loads, file):
+                    self.take(name, action)
+            self.states.append((set(self.files), dict(self.versions)))
+        self.checkpoints = sorted(name for name in os.listdir(self.log) if name.endswith(".checkpoint.parquet"))
+        for name in self.checkpoints:
+            self.check_checkpoint(name)
+        self.check_last()
+
+    def take(self, name, action):
+        if "txn" in action:
+            app, version = action["txn"]["appId"], action["txn"]["version"]
+            if version <= self.versions.get(app, -1):
+                self.wrong.append(f"{name}: {app} goes from {self.versions[app]} to {version}")
+            self.versions[app] = version
+        if "add" in action:
+            self.add(name, action["add"])
+        if "remove" in action:
+            self.files.pop(action["remove"]["path"], None)
+
+    def add(self, name, add):
+        import pyarrow.parquet
+        path, said = os.path.join(self.folder, add["path"]), json.loads(add["stats"])["numRecords"]
+        if add["path"] in self.files:
+            self.wrong.append(f"{name}: {add['path']} is added twice")
+        if not os.path.exists(path) or os.path.getsize(path) != add["size"]:
+            self.wrong.append(f"{name}: {add['path']} is not there with {add['size']} bytes")
+            return
+        count = pyarrow.parquet.ParquetFile(path).metadata.num_rows
+        if count != said:
+            self.wrong.append(f"{name}: {add['path']} has {count} rows, and the log says {said}")
+        for column, value in add["partitionValues"].items():
+            if f"{column}={value}/" not in add["path"]:
+                self.wrong.append(f"{name}: {add['path']} is not of {column} {value}")
+        self.files[add["path"]] = count
+        self.rows += count
+
+    def check_checkpoint(self, name):
+        """What it says is what the commits up to it say."""
+        import pyarrow.parquet
+        rows = pyarrow.parquet.read_table(os.path.join(self.log, name)).to_pylist()
+        files = {row["add"]["path"] for row in rows if row["add"]}
+        versions = {row["txn"]["appId"]: row["txn"]["version"] for row in rows if row["txn"]}
+        if (files, versions) != self.states[int(name[:20])]:
+            self.wrong.append(f"{name} is not what the commits say")
+
+    def check_last(self):
+        path = os.path.join(self.log, "_last_checkpoint")
+        if not os.path.exists(path):
+            return
+        with open(path) as file:
+            last = f"{json.load(file)['version']:020}.checkpoint.parquet"
+        if last not in self.checkpoints:
+            self.wrong.append(f"_last_checkpoint names {last}, which is not there")
 
 
 class Gateway:
