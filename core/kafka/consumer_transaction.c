@@ -315,8 +315,9 @@ void bb_consumer_transaction_end(bb_consumer *consumer, gint64 timeout_ms)
     if (!state->records)
         return;
     bb_consumer_settle(consumer, timeout_ms);
-    bb_transaction_end_by(state, bb_clock_monotonic_ms()); /* what is still out stays out */
     while (state->records) {
+        /* what is still out stays out; each time, as one may be begun only now */
+        bb_transaction_end_by(state, bb_clock_monotonic_ms());
         gint64 left = MAX(deadline - bb_clock_monotonic_ms(), LEAST_MS);
         bb_transaction_action action = step(consumer, left);
         if (action == BB_TRANSACTION_WAIT)

@@ -243,6 +243,24 @@ TEST_F(ConsumerTransaction, CommitsWhatWasSentAndTheOffsetsOfWhatWasHandledToget
     EXPECT_TRUE(bb_consumer_transaction_is_settled(consumer));
 }
 
+TEST_F(ConsumerTransaction, RecordsThatWereReadWithoutATransactionDoNotMakeItsEndGoRound)
+{
+    const gint64 interval_ms = 20000;
+    event.settings->transaction_ms = interval_ms; // a loop would end by that
+    make();
+    ASSERT_TRUE(bb_consumer_transaction_open(consumer)) << failure();
+    bb_consumer_transaction_took(consumer, 1);
+    bb_consumer_transaction_end(consumer, SHORT_DRAIN_MS);
+    EXPECT_EQ(1u, committed()); // and none is open now
+    gint64 begun = g_get_monotonic_time();
+    bb_consumer_transaction_took(consumer, 1);
+    bb_consumer_transaction_end(consumer, SHORT_DRAIN_MS);
+    EXPECT_GT(interval_ms * 1000 / 2, g_get_monotonic_time() - begun);
+    EXPECT_TRUE(bb_consumer_transaction_is_settled(consumer));
+    EXPECT_EQ(2u, committed());
+    EXPECT_EQ("", failure());
+}
+
 TEST_F(ConsumerTransaction, WhatIsNotFinishedWithinTheDrainIsAbortedAndReadAgainFromTheBeginning)
 {
     refuse(1, 4);
