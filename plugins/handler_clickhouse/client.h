@@ -13,9 +13,9 @@
 
 typedef struct ch_client ch_client;
 
-/* What is inserted: the rows as RowBinary. */
+/* What is inserted: rows in the format that the query names. */
 typedef struct ch_insert {
-    const char *sql;      /* INSERT INTO ... FORMAT RowBinary */
+    const char *sql;      /* INSERT INTO ... FORMAT ... */
     const char *token;    /* by which the server knows it again; NULL: it need not */
     const char *encoding; /* of the body, "" for none */
     busbar_bytes body;

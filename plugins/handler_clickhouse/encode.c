@@ -223,17 +223,17 @@ static bool encode_value(ch_cell *cell, const ch_type *type, const busbar_value 
 }
 
 /* What stands for null where there is none: nothing, 0, the beginning of 1970, the first label. */
-static void add_placeholder(ch_cell *cell, const ch_type *type)
+void ch_encode_nothing(handler_buffer *out, const ch_type *type)
 {
     uint64_t number = type->kind == CH_ENUM ? (uint64_t)type->labels[0].value : 0;
     size_t left = type->size;
     if (type->kind == CH_STRING || type->is_array) {
-        ch_add_length(cell->out, 0);
+        ch_add_length(out, 0);
         return;
     }
     for (; left > 8; left--)
-        ch_add_integer(cell->out, 0, 1);
-    ch_add_integer(cell->out, number, left);
+        ch_add_integer(out, 0, 1);
+    ch_add_integer(out, number, left);
 }
 
 /* A walk over the elements of a JSON array. Its grammar has been checked before. */
@@ -318,7 +318,7 @@ bool ch_encode(ch_cell *cell, const ch_type *type, const busbar_value *value)
         ch_add_integer(cell->out, null, 1);
     if (null) {
         if (!type->nullable)
-            add_placeholder(cell, type);
+            ch_encode_nothing(cell->out, type);
         return true;
     }
     return type->is_array ? encode_array(cell, type, value) : encode_value(cell, type, value);

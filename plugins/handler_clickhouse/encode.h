@@ -19,6 +19,9 @@ typedef struct ch_cell {
  * set: it does not fit. */
 bool ch_encode(ch_cell *cell, const ch_type *type, const busbar_value *value);
 
+/* Appends the placeholder. */
+void ch_encode_nothing(handler_buffer *out, const ch_type *type);
+
 /* Says why; returns false. */
 bool ch_refuse(ch_cell *cell, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* As ch_refuse, with the beginning of what was found behind it. */

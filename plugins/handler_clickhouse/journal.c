@@ -147,7 +147,7 @@ static bool write_payload_insert(ch_journal *journal, const json_t *row, handler
         (void)handler_buffer_add_text(sql, i ? ", " : " (");
         ch_add_name(sql, json_string_value(name) ? json_string_value(name) : "");
     }
-    (void)handler_buffer_add_text(sql, ") FORMAT RowBinary");
+    (void)handler_buffer_add_text(sql, ") FORMAT Native");
     return ch_sql(sql) != NULL;
 }
 

@@ -29,13 +29,14 @@ static bool add_column(ch_mapping *mapping, const ch_settings *settings,
     *to = (ch_column){.field = field};
     to->name = strdup(from->name);
     to->pointer = pointer ? strdup(source) : NULL;
+    to->native_type = ch_type_in_full(from->type);
     if (!ch_type_read(&to->type, from->type))
         ch_fault_set(
             fault, CH_FAULT_LASTING,
             "column %s of table %s.%s has type %s, which this handler does not fill; leave "
             "it out with `columns: { %s: null }`",
             from->name, settings->database, settings->table, from->type, from->name);
-    else if (!to->name || (pointer && !to->pointer))
+    else if (!to->name || !to->native_type || (pointer && !to->pointer))
         ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
     return fault->kind == CH_FAULT_NONE;
 }
@@ -72,7 +73,7 @@ static bool write_insert(ch_mapping *mapping, const ch_settings *settings)
         (void)handler_buffer_add_text(sql, i ? ", " : " (");
         ch_add_name(sql, mapping->columns[i].name);
     }
-    (void)handler_buffer_add_text(sql, ") FORMAT RowBinary");
+    (void)handler_buffer_add_text(sql, ") FORMAT Native");
     return ch_sql(sql) != NULL;
 }
 
@@ -100,6 +101,7 @@ void ch_mapping_clear(ch_mapping *mapping)
 {
     for (size_t i = 0; i < mapping->count; i++) {
         free(mapping->columns[i].name);
+        free(mapping->columns[i].native_type);
         free(mapping->columns[i].pointer);
         ch_type_clear(&mapping->columns[i].type);
     }

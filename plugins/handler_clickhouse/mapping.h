@@ -10,6 +10,7 @@
 /* A column that is filled. */
 typedef struct ch_column {
     char *name;
+    char *native_type; /* as blocks in Native say it */
     ch_type type;
     busbar_field field; /* below 0: by pointer */
     char *pointer;
@@ -18,7 +19,7 @@ typedef struct ch_column {
 typedef struct ch_mapping {
     size_t count;
     ch_column *columns;
-    handler_buffer insert; /* INSERT INTO ... FORMAT RowBinary, with a NUL behind it */
+    handler_buffer insert; /* INSERT INTO ... FORMAT Native, with a NUL behind it */
 } ch_mapping;
 
 /* For the table as it is now. False with a fault, LASTING when it cannot be filled. */

@@ -264,15 +264,9 @@ void ch_rows_drop(ch_rows *rows)
     rows->data.size = rows->list[--rows->count].at;
 }
 
-size_t ch_rows_at(const ch_rows *rows, size_t number)
-{
-    return number < rows->count ? rows->list[number].at : rows->data.size;
-}
-
 void ch_rows_reset(ch_rows *rows)
 {
-    const size_t kept = 32u * 1024 * 1024; /* a batch of giants does not keep its memory */
-    if (rows->data.capacity > kept || rows->data.failed)
+    if (rows->data.capacity > CH_KEPT_BYTES || rows->data.failed)
         handler_buffer_clear(&rows->data);
     rows->data.size = 0;
     rows->count = 0;

@@ -5,6 +5,9 @@
 #include "journal.h"
 #include "table.h"
 
+/* A batch of giants does not keep its memory. */
+enum { CH_KEPT_BYTES = 32 * 1024 * 1024 };
+
 typedef struct ch_row {
     size_t at;      /* in the data; it ends where the next begins */
     uint32_t index; /* of the event in the batch in hand */
@@ -62,9 +65,7 @@ bool ch_rows_begin(ch_rows *rows, uint32_t index, int64_t offset);
 bool ch_rows_has(const ch_rows *rows, int64_t offset);
 /* Takes back the row begun last. */
 void ch_rows_drop(ch_rows *rows);
-/* Where row `number` begins; the end of the data for the number behind the last. */
-size_t ch_rows_at(const ch_rows *rows, size_t number);
-/* Empties it and keeps its memory. */
+/* Empties it and keeps its memory, but for more than CH_KEPT_BYTES. */
 void ch_rows_reset(ch_rows *rows);
 
 #endif

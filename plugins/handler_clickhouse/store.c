@@ -20,6 +20,7 @@ bool ch_store_set_columns(ch_store *store)
 void ch_store_clear(ch_store *store)
 {
     handler_buffer_clear(&store->columns);
+    ch_native_clear(&store->native);
 }
 
 void ch_batch_clear(ch_batch *batch)
@@ -65,11 +66,9 @@ static void write_token(const ch_store *store, ch_batch *batch)
 static bool prepare(ch_store *store, ch_batch *batch)
 {
     const ch_rows *rows = &batch->place->rows;
-    size_t from = ch_rows_at(rows, batch->first);
-    size_t to = ch_rows_at(rows, batch->first + batch->count);
-    /* borrowed for reading */
-    const handler_buffer part = {.data = rows->data.data + from, .size = to - from};
-    bool good = ch_compressor_run(store->compressor, &part, &batch->body);
+    bool good = ch_native_write(&store->native, store->mapping, rows, batch->first, batch->count) &&
+                ch_compressor_run(store->compressor, &store->native.block, &batch->body);
+    ch_native_rest(&store->native);
     for (size_t i = 0; good && i < batch->count; i++) {
         int64_t offset = rows->list[batch->first + i].offset;
         good = handler_ranges_add(&batch->offsets, offset, offset);

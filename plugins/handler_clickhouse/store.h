@@ -4,6 +4,7 @@
 
 #include "compress.h"
 #include "mapping.h"
+#include "native.h"
 #include "places.h"
 
 /* Some rows of one partition. */
@@ -26,6 +27,7 @@ typedef struct ch_store {
     ch_compressor *compressor;
     busbar_bytes topic; /* of the tokens, as group and handler */
     busbar_bytes group, handler;
+    ch_native native;
     handler_buffer columns; /* of the mapping, as the journal keeps them */
 } ch_store;
 

@@ -120,7 +120,21 @@ bool ch_type_read(ch_type *type, const char *text)
     type->is_array = part != NULL;
     if (part && (inside(part, "Array") || inside(part, "Nullable")))
         return false;
-    return read_value(type, part ? part : text);
+    return read_value(type, part ? part : text) && !(type->is_array && type->nullable);
+}
+
+char *ch_type_in_full(const char *text)
+{
+    static const char array[] = "Array(", low[] = "LowCardinality(";
+    const size_t before = strncmp(text, array, sizeof(array) - 1) == 0 ? sizeof(array) - 1 : 0;
+    char *type = strdup(text);
+    if (!type || strncmp(text + before, low, sizeof(low) - 1) != 0)
+        return type;
+    const char *inner = text + before + sizeof(low) - 1;
+    size_t size = strlen(inner) - 1; /* one parenthesis less; those behind it are alike */
+    memcpy(type + before, inner, size);
+    type[before + size] = '\0';
+    return type;
 }
 
 void ch_type_clear(ch_type *type)

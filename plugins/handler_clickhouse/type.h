@@ -45,6 +45,9 @@ typedef struct ch_type {
 /* False when the type is none that this handler can fill, or memory is out. Clear it in both
  * cases. */
 bool ch_type_read(ch_type *type, const char *text);
+/* The text without its LowCardinality: values in full, of which the server makes it. NULL when
+ * memory is out; free it. */
+char *ch_type_in_full(const char *text);
 void ch_type_clear(ch_type *type);
 
 #endif

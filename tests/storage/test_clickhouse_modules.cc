@@ -9,6 +9,7 @@
 extern "C" {
 #include "encode.h"
 #include "fault.h"
+#include "native.h"
 #include "type.h"
 #include "wire.h"
 }
@@ -134,6 +135,97 @@ TEST(ClickhouseEncode, ValuesAreWhatRowBinarySays)
     };
     for (const Case &at : cases)
         EXPECT_EQ(encoded(at.type, at.json), at.expected) << at.type << " " << at.json;
+}
+
+// A block of rows, each a text of the values of the columns in JSON, from `first` on.
+std::string block_of(const std::vector<const char *> &types,
+                     const std::vector<std::vector<std::string>> &rows, size_t first)
+{
+    std::vector<ch_column> columns(types.size());
+    std::vector<ch_row> list;
+    ch_rows some = {};
+    for (size_t i = 0; i < types.size(); i++) {
+        EXPECT_TRUE(ch_type_read(&columns[i].type, types[i])) << types[i];
+        columns[i].name = const_cast<char *>("c");
+        columns[i].native_type = ch_type_in_full(types[i]);
+    }
+    busbar_host host = {};
+    host.text = text_of;
+    host.integer = integer_of;
+    busbar_call call = {};
+    call.host = &host;
+    ch_cell cell = {};
+    cell.call = &call;
+    cell.out = &some.data;
+    for (const auto &row : rows) {
+        list.push_back({some.data.size, 0, 0});
+        for (size_t i = 0; i < types.size(); i++) {
+            const busbar_value value = value_of(row[i]);
+            EXPECT_TRUE(ch_encode(&cell, &columns[i].type, &value)) << row[i];
+        }
+    }
+    some.list = list.data();
+    some.count = list.size();
+    ch_mapping mapping = {};
+    mapping.columns = columns.data();
+    mapping.count = columns.size();
+    ch_native native = {};
+    EXPECT_TRUE(ch_native_write(&native, &mapping, &some, first, rows.size() - first));
+    std::string block(native.block.data, native.block.size);
+    ch_native_clear(&native);
+    handler_buffer_clear(&some.data);
+    for (ch_column &column : columns) {
+        ch_type_clear(&column.type);
+        free(column.native_type);
+    }
+    return block;
+}
+
+TEST(ClickhouseNative, RowsBecomeColumns)
+{
+    using namespace std::string_literals;
+    EXPECT_EQ(block_of({"String", "UInt16"}, {{"\"ab\"", "1"}, {"\"\"", "258"}}, 0),
+              "\x02\x02\x01"
+              "c\x06String\x02"
+              "ab\x00\x01"
+              "c\x06UInt16\x01\x00\x02\x01"s);
+    EXPECT_EQ(block_of({"Nullable(UInt16)", "LowCardinality(Nullable(String))"},
+                       {{"1", "null"}, {"null", "\"x\""}}, 0),
+              "\x02\x02\x01"
+              "c\x10Nullable(UInt16)\x00\x01\x01\x00\x00\x00\x01"
+              "c\x10Nullable(String)\x01\x00\x00\x01x"s);
+    EXPECT_EQ(block_of({"Array(UInt8)", "Array(LowCardinality(String))"},
+                       {{"[1, 2]", "[\"a\"]"}, {"[]", "[\"b\", \"cd\"]"}}, 0),
+              "\x02\x02\x01"
+              "c\x0c"
+              "Array(UInt8)\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x01\x02\x01"
+              "c\x0d"
+              "Array(String)\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x01"
+              "a\x01"
+              "b\x02"
+              "cd"s);
+}
+
+TEST(ClickhouseNative, SomeRowsOfManyAndLongTexts)
+{
+    const std::string text(300, 'x');
+    const std::string block =
+        block_of({"String", "Int8"}, {{"\"no\"", "1"}, {"\"" + text + "\"", "2"}}, 1);
+    EXPECT_EQ(block, "\x02\x01\x01"
+                     "c\x06String\xac\x02" +
+                         text +
+                         "\x01"
+                         "c\x04Int8\x02");
+}
+
+TEST(ClickhouseType, ListsOfNullsAreRefused)
+{
+    for (const char *text : {"Array(Nullable(String))", "Array(LowCardinality(Nullable(String)))",
+                             "Array(Array(String))"}) {
+        ch_type type;
+        EXPECT_FALSE(ch_type_read(&type, text)) << text;
+        ch_type_clear(&type);
+    }
 }
 
 TEST(ClickhouseEncode, WhatDoesNotFitSaysWhatWasExpectedAndFound)
