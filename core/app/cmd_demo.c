@@ -1,8 +1,6 @@
 /* `busbar demo`: all enabled event types through the real publish and run paths on the embedded
  * broker. */
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include <glib/gstdio.h>
 
@@ -10,6 +8,7 @@
 #include "app/demo_store.h"
 #include "app/demo_table.h"
 #include "app/session.h"
+#include "app/signals.h"
 #include "base/clock.h"
 #include "kafka/embedded.h"
 #include "kafka/publisher.h"
@@ -33,12 +32,11 @@ static const GOptionEntry options[] = {
     {"out", 'o', 0, G_OPTION_ARG_FILENAME, &option_out,
      "Folder for the results (default: a new one in the temporary folder)", "DIR"},
     {"with", 0, 0, G_OPTION_ARG_STRING, &option_with,
-     "Also store the events in a store that is started for it and thrown away: postgresql",
+     "Also store the events in a store that is started for it and thrown away: postgresql, "
+     "clickhouse or s3",
      "STORE"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
-
-static volatile sig_atomic_t interrupted;
 
 typedef struct demo {
     char *folder;
@@ -52,12 +50,6 @@ typedef struct demo {
     guint row_count;
     gint64 last_draw_ms;
 } demo;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
 
 static void demo_clear(demo *self)
 {
@@ -103,6 +95,8 @@ static char *write_config(const demo *self, GError **error)
         g_string_append_printf(whole, "  store: %s\n", bb_demo_store_handler(self->store));
     g_string_append_printf(whole, "defaults:\n  handlers: [archive%s]\n",
                            self->store ? ", store" : "");
+    if (self->store && bb_demo_store_consume(self->store))
+        g_string_append_printf(whole, "  consume: %s\n", bb_demo_store_consume(self->store));
     g_autofree char *path = g_build_filename(self->folder, "busbar.yaml", NULL);
     return g_file_set_contents(path, whole->str, (gssize)whole->len, error) ? g_steal_pointer(&path)
                                                                             : NULL;
@@ -197,7 +191,7 @@ static gboolean send_one(demo *self, guint64 index, GError **error)
 static gboolean publish_all(demo *self, GError **error)
 {
     gint64 begin_ms = bb_clock_monotonic_ms();
-    for (guint64 i = 0; i < (guint64)option_events && !interrupted; i++) {
+    for (guint64 i = 0; i < (guint64)option_events && !bb_signals_count(); i++) {
         if (!send_one(self, i, error))
             return FALSE;
         if (i % 64 != 63)
@@ -237,7 +231,7 @@ static gboolean finish(demo *self, GError **error)
         draw(self, FALSE);
         for (guint i = 0; i < self->row_count; i++)
             self->rows[i].run = bb_runner_counts(self->runner, self->rows[i].type);
-    } while (!all_finished(self) && !interrupted && !bb_runner_done(self->runner) &&
+    } while (!all_finished(self) && !bb_signals_count() && !bb_runner_done(self->runner) &&
              bb_clock_monotonic_ms() < deadline_ms);
     bb_runner_stop(self->runner);
     return bb_runner_join(self->runner, error);
@@ -315,9 +309,7 @@ static int run(int argc, char **argv)
         bb_app_error("demo takes no argument, found \"%s\"; see busbar demo --help", argv[1]);
         return BB_EXIT_USAGE;
     }
-    struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL); /* cannot fail for these signals */
-    (void)sigaction(SIGTERM, &action, NULL);
+    bb_signals_catch();
     if (!prepare(&self, &exit_code, &error)) {
         if (error)
             bb_app_error("%s", error->message);
@@ -333,7 +325,7 @@ static int run(int argc, char **argv)
     draw(&self, TRUE);
     print_dead_letters(&self);
     gboolean even = print_summary(&self);
-    if (self.store && !interrupted && !bb_demo_store_show(self.store, &error)) {
+    if (self.store && !bb_signals_count() && !bb_demo_store_show(self.store, &error)) {
         bb_app_error("%s", error->message);
         return bb_error_exit_code(error);
     }
@@ -354,15 +346,21 @@ const bb_command bb_command_demo = {
         "half is sent past the contract, "
         "as by a foreign producer, and ends in the dead letter topics. The numbers must "
         "balance; the exit code says so.\n\n"
-        "With `--with postgresql` a PostgreSQL cluster is made in a temporary folder, with a "
-        "socket that only its user can reach, as user `postgres` or `nobody` when the demo is "
-        "run by root; it is removed at the end, also after Ctrl-C.",
+        "`--with` starts a store of its own in a temporary folder and shows what is in it by the "
+        "store's own client; all of it is removed at the end, also after Ctrl-C. `postgresql`: a "
+        "cluster with a socket that only its user can reach, as user `postgres` or `nobody` when "
+        "the demo is run by root. `clickhouse`: `clickhouse` of PATH, 23 or later, on free ports "
+        "of the loopback interface. `s3`: `versitygw` of PATH or of Go's folder, else `minio`, on "
+        "a free port, JSON lines in a bucket, shown by curl. What is missing is named with how to "
+        "get it, and the exit code is 2.",
     .examples =
         "busbar demo\n    The usual one: 5,000 events in a few seconds\n"
         "busbar demo --events 100000 --rate 0 --out results\n    More, as fast as it goes, "
         "into a folder of choice\n"
         "busbar demo --with postgresql\n    Also into a PostgreSQL that is started for it, and "
-        "what psql finds there",
+        "what psql finds there\n"
+        "busbar demo --with clickhouse\n    The same with a ClickHouse\n"
+        "busbar demo --with s3\n    JSON lines in the bucket of an S3 server",
     .options = options,
     .run = run,
 };

@@ -14,6 +14,8 @@ void bb_demo_store_free(bb_demo_store *store);
 
 /* Its entry under `handlers:`, one line; named `store`. Lives as long as the store. */
 const char *bb_demo_store_handler(const bb_demo_store *store);
+/* What `consume:` says under `defaults:`, one line; NULL: nothing. */
+const char *bb_demo_store_consume(const bb_demo_store *store);
 /* Makes the tables of the configuration at `path`, by `busbar storage apply`. */
 gboolean bb_demo_store_make_tables(const bb_demo_store *store, const char *path, GError **error);
 /* Prints what is in it, by the store's own client. */

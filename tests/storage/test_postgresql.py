@@ -557,9 +557,8 @@ class Demo(unittest.TestCase):
         self.assertEqual(self.left(), [])
 
     def test_a_store_that_it_cannot_start(self):
-        for store in ("clickhouse", "oracle"):
-            output, log = self.start("--with", store).communicate(timeout=30)
-            self.assertIn(b"the demo can start `postgresql` by itself", log)
+        _, log = self.start("--with", "oracle").communicate(timeout=30)
+        self.assertIn(b"the demo can start `postgresql`, `clickhouse` or `s3` by itself", log)
 
 
 class Fanout(Case):
