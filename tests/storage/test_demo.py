@@ -92,7 +92,8 @@ class Demo(unittest.TestCase):
         for number in (signal.SIGINT, signal.SIGKILL):
             process = self.start("--with", "s3", "--events", "100000", "--rate", "500")
             try:
-                kit.wait_for(lambda: os.path.isdir(os.path.join(self.folder, "out", "events")), timeout=60)
+                made = os.path.join(self.folder, "out", "events" if number == signal.SIGINT else "busbar.yaml")
+                kit.wait_for(lambda: os.path.exists(made), timeout=60, every=0.1)
                 self.assertEqual(len(self.left()), 3, "the demo, its server, and the server's folder")
                 os.killpg(process.pid, number)
             finally:
