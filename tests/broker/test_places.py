@@ -8,6 +8,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "storage"))
+import storagekit  # noqa: E402
 import test_postgresql as stored  # noqa: E402
 from postgres import kit  # noqa: E402
 
@@ -17,7 +18,7 @@ kafka = None
 def setUpModule():
     global kafka
     kafka = kit.Kafka.shared(properties="group.initial.rebalance.delay.ms=0")
-    stored.SHORT = ()  # shorter than a real broker allows
+    storagekit.SHORT = ()  # shorter than a real broker allows
     stored.setUpModule()
 
 

@@ -23,15 +23,16 @@ HANDLER = """plugin: clickhouse
     password: "${{file:{folder}/password}}"
     takeover_ms: 1500
     timeout_ms: 1500"""
-TROUBLE = {"disk_full": ("min_free_disk_bytes_to_perform_insert = 1000000000000000000", "Code: 243"),
-           "too_many_parts": ("parts_to_throw_insert = 1, max_avg_part_size_for_too_many_parts = 0", "Code: 252")}
+TROUBLE = {"disk_full": ("min_free_disk_bytes_to_perform_insert = 1000000000000000000", "(code 243)"),
+           "too_many_parts": ("parts_to_throw_insert = 1, max_avg_part_size_for_too_many_parts = 0", "(code 252)")}
 
 
 class ClickHouse(chaos.Run):
     script = "chaos_clickhouse.py"
     batches, flushes = (100, 300, 500), (50, 100, 200)
     faults = ("kill_point", "kill_point", "kill_any_time", "kill_before_insert", "kill_after_insert", "kill_request",
-              "insert_without_answer", "answer_too_late", "reset", "server_killed", "busy", "too_many_parts", "disk_full", "zombie", "zombie_insert")
+              "insert_without_answer", "answer_too_late", "reset", "server_killed", "busy", "too_many_parts", "disk_full", "zombie",
+              "zombie_insert")
 
     @staticmethod
     def open():

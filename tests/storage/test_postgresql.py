@@ -16,10 +16,11 @@ import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import postgres  # noqa: E402
+import storagekit  # noqa: E402
 from postgres import kit  # noqa: E402
+from storagekit import EVENT, TOPIC, bad_events, contract_of, instant, plain, unique, user_key  # noqa: E402
 
-EVENT, TOPIC, TABLE = "customer.user_event", "customer-user-events", "customer_events"
-SHORT = ("--set", "kafka.session.timeout.ms=3000", "--set", "kafka.heartbeat.interval.ms=300")
+TABLE = "customer_events"
 CONFIG = """
 defaults:
   handlers: [pg]
@@ -45,27 +46,14 @@ def tearDownModule():
     server.close()
 
 
-def contract_of(event):
-    domain, name = event.split(".")
-    with open(os.path.join(kit.ROOT, "plugins", "ownlens_" + domain, "contracts", name + ".json")) as file:
-        return json.load(file, parse_float=decimal.Decimal)
-
-
-class Case(unittest.TestCase):
-    partitions = 4
-
+class Case(storagekit.Case):
     def setUp(self):
-        temporary = tempfile.TemporaryDirectory(prefix="busbar-storage-")
-        self.addCleanup(temporary.cleanup)
-        self.folder = temporary.name
+        super().setUp()
         self.database = "t" + uuid.uuid4().hex[:12]
         server.sql(f"CREATE DATABASE {self.database}")
-        self.broker = kit.Broker(*sum((["--topic", f"{topic}:{self.partitions}"] for topic in [TOPIC]), []))
-        self.addCleanup(self.broker.close)
         self.configure()
 
-    def configure(self, consume="flush_interval: 100ms", handler="", domains=None, bootstrap=None):
-        domains = domains or "\n".join(f"  {domain}: {{ plugin: ownlens_{domain} }}" for domain in kit.DOMAINS)
+    def configure(self, consume="flush_interval: 100ms", handler="", domains=storagekit.ALL_DOMAINS, bootstrap=None):
         self.config = kit.write_config(self.folder, bootstrap or self.broker.bootstrap, CONFIG.format(
             domains=domains, port=server.port, database=self.database, folder=server.folder, handler=handler,
             consume=consume))
@@ -79,50 +67,6 @@ class Case(unittest.TestCase):
     def rows(self, table=TABLE):
         return [json.loads(row[0], parse_float=decimal.Decimal) for row in self.sql(f"SELECT to_jsonb(whole) FROM {table} whole")]
 
-    def storage(self, *arguments, expect=0):
-        result = kit.busbar("storage", *arguments, "--config", self.config)
-        self.assertEqual(result.returncode, expect, (result.stdout + result.stderr).decode())
-        return result.stdout.decode()
-
-    def send(self, topic, lines, key=None):
-        """As a producer that knows nothing of contracts; a key for each line, or none and partition 0."""
-        if key:
-            data = b"\n".join(key(line) + b"\t" + line for line in lines) + b"\n"
-            command = ["-K", "\t"]
-        else:
-            data, command = b"\n".join(lines) + b"\n", ["-p", "0"]
-        result = subprocess.run(["kcat", "-P", "-q", "-b", self.broker.bootstrap, "-t", topic, *command], input=data,
-                                env=kit.without_preload(), timeout=60)
-        self.assertEqual(result.returncode, 0)
-
-    def run_once(self, *arguments, expect=0, only=EVENT):
-        result = kit.busbar("run", "--once", "--json", "--only", only, "--config", self.config, *SHORT, *arguments)
-        self.assertEqual(result.returncode, expect, result.stderr.decode())
-        self.log = result.stderr.decode()
-        return json.loads(result.stdout)["all"]
-
-    def start(self, *arguments):
-        # a file takes the log, so that nobody has to read it
-        log = open(os.path.join(self.folder, f"log-{uuid.uuid4().hex}"), "w+b")
-        process = kit.spawn("run", "--only", EVENT, "--config", self.config, *SHORT, *arguments, stdin=subprocess.DEVNULL,
-                            stdout=log, stderr=log, start_new_session=True)
-        process.log = log
-        self.addCleanup(log.close)
-        self.addCleanup(lambda: process.poll() is None and (os.killpg(process.pid, signal.SIGKILL), process.wait()))
-        return process
-
-    @staticmethod
-    def kill(process):
-        """The process and the workers it has, if any: they are a process group of their own."""
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-    @staticmethod
-    def log_of(process):
-        process.log.flush()
-        with open(process.log.name, "rb") as file:
-            return file.read().decode()
-
     def plain_table(self):
         """A table without a key shows every row that is stored twice."""
         self.storage("apply", EVENT)
@@ -134,23 +78,6 @@ class Case(unittest.TestCase):
         found = sorted(row[0] for row in self.sql(f"SELECT event_id FROM {table}"))
         self.assertEqual(len(found), len(set(found)), "stored twice")
         self.assertEqual(found, ids)
-
-    def letters(self, topic=TOPIC):
-        return kit.consume(self.broker.bootstrap, topic + ".dlq")
-
-
-def user_key(line):
-    return json.dumps(json.loads(line)["user_id"]).encode()
-
-
-def unique(lines):
-    """Events with an id of their own each."""
-    made = []
-    for number, line in enumerate(lines):
-        event = json.loads(line)
-        event["event_id"] = str(uuid.UUID(int=(1 << 96) + number, version=4))
-        made.append(json.dumps(event).encode())
-    return made
 
 
 # An independent reading: what a column of a type is to hold for a value of the event, or None: it does not fit.
@@ -175,27 +102,6 @@ def fits(kind, value):
         except ValueError:
             return False
     return True
-
-
-def plain(schema, value):
-    """What the contract's annotations make of a value, read from their description in docs/contracts.md."""
-    if isinstance(value, list):
-        return [plain(schema.get("items", {}), item) for item in value]
-    if isinstance(value, str):
-        value = value.strip() if schema.get("x-busbar-trim") else value
-        value = getattr(value, schema["x-busbar-case"])() if "x-busbar-case" in schema else value
-        if value == "" and schema.get("x-busbar-empty") == "null":
-            return None
-        if schema.get("x-busbar-lax") in ("integer", "number"):
-            return decimal.Decimal(value)
-        if schema.get("x-busbar-lax") == "boolean":
-            return value.lower() in ("true", "1", "yes", "on", "t", "y")
-    return bool(value) if schema.get("x-busbar-lax") == "boolean" and value is not None else value
-
-
-def instant(text):
-    moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
 
 
 def same(kind, wanted, found):
@@ -264,25 +170,21 @@ class Values(Case):
 
     def test_the_ten_event_types_field_by_field(self):
         self.storage("apply")
+        sent, topics = {}, self.topics()
+        for event in kit.EVENTS:
+            good, bad = kit.generated(event, 300), bad_events(event, 30)
+            lines = [line for pair in zip(good[::10], bad) for line in pair] + [line for n, line in enumerate(good) if n % 10]
+            self.send(topics[event], lines)
+            sent[event] = (lines, bad)
+        self.assertTrue(self.run_once(only=None)["balances"])
         for event in kit.EVENTS:
             with self.subTest(event):
-                self.check_event(event)
+                self.check_event(event, topics[event], *sent[event])
 
-    def check_event(self, event):
+    def check_event(self, event, topic, lines, bad):
         contract = contract_of(event)
         plan = contract["x-busbar-storage"]["postgresql"]
-        topic = next(e["topic"] for e in json.loads(kit.busbar("check", "--json", "--config", self.config).stdout)["events"]
-                     if e["event"] == event)
-        good = kit.generated(event, 300)
-        result = kit.busbar("generate", event, "-n", "30", "--seed", "7", "--bad", "100", "--config",
-                            os.path.join(kit.ROOT, "config", "busbar.yaml"))
-        bad = result.stdout.splitlines()
-        with_broker = [line for pair in zip(good[::10], bad) for line in pair] + [
-            line for number, line in enumerate(good) if number % 10]
-        self.send(topic, with_broker)
-        rows, refused = self.expected(contract, [line for line in with_broker if line not in bad])
-        summary = self.run_once(only=event)
-        self.assertTrue(summary["balances"])
+        rows, refused = self.expected(contract, [line for line in lines if line not in bad])
         letters = self.letters(topic)
         surplus = [(r["headers"], r["value"]) for r in letters if r["value"] not in bad + refused]
         self.assertEqual(surplus, [])
@@ -379,22 +281,13 @@ class Faults(Case):
         self.assertIn("256 characters where at most 255 fit", letters[lines[399]]["busbar.reason"])
         self.assert_each_once([line for line in lines if line not in letters], TABLE)
 
-    def test_kills_in_the_middle(self):
-        for name, more in (("order key, three lanes", "concurrency: 3"), ("order none", "order: none, concurrency: 2")):
-            with self.subTest(name):
-                if name == "order none":
-                    self.setUp()
-                self.kill_again_and_again(more)
-
-    def kill_again_and_again(self, more):
-        self.configure(consume=f"flush_interval: 50ms, commit_interval: 10s, {more}", handler=self.plain_table())
-        lines = unique(kit.generated(EVENT, 12000))
-        for round_ in range(3):
-            self.send(TOPIC, lines[round_ * 4000:round_ * 4000 + 4000], user_key)
-            process = self.start()
-            before = int(self.value("SELECT count(*) FROM plain"))
-            kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) > before, timeout=60)
-            self.kill(process)
+    def test_a_kill_in_the_middle(self):
+        self.configure(consume="flush_interval: 50ms, commit_interval: 10s, concurrency: 3", handler=self.plain_table())
+        lines = unique(kit.generated(EVENT, 4000))
+        self.send(TOPIC, lines, user_key)
+        process = self.start()
+        kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) > 0, timeout=60)
+        self.kill(process)
         self.run_once()
         self.assert_each_once(lines)
         self.assertGreater(int(self.value("SELECT max(epoch) FROM busbar_offsets")), 1)
@@ -402,31 +295,26 @@ class Faults(Case):
 
     def test_the_server_goes_and_comes_while_running(self):
         self.configure(consume="flush_interval: 50ms, retry: { initial: 50ms, max: 300ms }", handler=self.plain_table())
-        lines = unique(kit.generated(EVENT, 9000))
+        lines = unique(kit.generated(EVENT, 3000))
         process = self.start()
         for part, mode in ((0, "fast"), (1, "immediate")):
-            self.send(TOPIC, lines[part * 4500:part * 4500 + 4500], user_key)
-            kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) > part * 4500, timeout=60)
+            self.send(TOPIC, lines[part * 1500:part * 1500 + 1500], user_key)
+            kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) > part * 1500, timeout=60)
             server.stop(mode)
             time.sleep(0.5)
             server.start()
-            kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) >= part * 4500 + 4500, timeout=60)
+            kit.wait_for(lambda: int(self.value("SELECT count(*) FROM plain")) >= part * 1500 + 1500, timeout=60)
         self.assertEqual(kit.stop(process), 0, self.log_of(process))
         self.assert_each_once(lines)
         self.assertNotIn(server.password, self.log_of(process))
-        self.assertEqual(self.letters(), []) if self.dead_letter_topic_exists() else None
-
-    def dead_letter_topic_exists(self):
-        listing = subprocess.run(["kcat", "-L", "-b", self.broker.bootstrap], capture_output=True, env=kit.without_preload(),
-                                 timeout=30).stdout.decode()
-        return TOPIC + ".dlq" in listing
+        self.assertFalse(self.has_letters())
 
     def test_connections_that_are_cut(self):
         self.configure(consume="flush_interval: 20ms, concurrency: 2, retry: { initial: 20ms, max: 100ms }",
                        handler=self.plain_table())
-        lines = unique(kit.generated(EVENT, 8000))
+        lines = unique(kit.generated(EVENT, 4000))
         process = self.start()
-        for part in range(8):
+        for part in range(4):
             self.send(TOPIC, lines[part * 1000:part * 1000 + 1000], user_key)
             time.sleep(0.05 * (part % 3))
             self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'busbar%' AND "
@@ -620,15 +508,10 @@ class Tables(Case):
         line = json.loads(kit.generated("editorial.article", 1)[0])
         versions = [json.dumps({**line, "title": f"version {n}"}).encode() for n in range(40)]
         topic = "editorial-articles-test"
-        self.send(topic, versions) if self.make_topic(topic) else None
+        self.make_topics(1, "--set", f"domains.editorial.events.article.topic={topic}")
+        self.send(topic, versions)
         self.run_once("--set", f"domains.editorial.events.article.topic={topic}", only="editorial.article")
         self.assertEqual([row["title"] for row in self.rows("editorial_articles")], ["version 39"])
-
-    def make_topic(self, topic):
-        result = kit.busbar("topics", "apply", "--partitions", "1", "--config", self.config, "--set",
-                            f"domains.editorial.events.article.topic={topic}")
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return True
 
     def test_plan_apply_and_drift(self):
         shown = self.storage("plan", expect=1)
