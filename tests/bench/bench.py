@@ -145,15 +145,16 @@ class Bench:
 
     def consume(self, kafka):
         config = self.config(kafka.bootstrap)
-        floor, ours = [], []
+        floor, ours, four = [], [], []
+        event = "domains.customer.events.user_event.consume."
         for i in range(self.options.rounds):
             say(f"consuming, round {i + 1} of {self.options.rounds} ...")
             floor.append(measured([self.tool("bench_raw_consumer"), kafka.bootstrap, TOPIC, f"raw-{i}",
                                    str(self.options.events)], env=self.env))
-            ours.append(measured([self.busbar, "--config", config, "--set",
-                                  f"domains.customer.events.user_event.consume.group=bench-{i}", "run", "--once",
-                                  "--only", EVENT], env=self.env))
-        self.result["consume"] = {"floor": floor, "busbar": ours}
+            for samples, group, more in ((ours, f"bench-{i}", ()), (four, f"bench-four-{i}", ("--set", event + "concurrency=4"))):
+                samples.append(measured([self.busbar, "--config", config, "--set", event + "group=" + group, *more, "run", "--once",
+                                         "--only", EVENT], env=self.env))
+        self.result["consume"] = {"floor": floor, "busbar": ours, "four lanes": four}
 
     def publish(self, kafka):
         kafka.topic("raw", 6)
@@ -177,6 +178,12 @@ class Bench:
                 samples.append(measured([self.busbar, "--config", config, "--set", f"{consume}group=bench-{delivery}-{i}",
                                          "--set", f"{consume}delivery={delivery}", "run", "--once", "--only", EVENT],
                                         env=self.env))
+
+    def rows_of_four_lanes(self):
+        four, floor = (median(self.result["consume"][side], "cpu") for side in ("four lanes", "floor"))
+        million = 1e6 / self.options.events
+        yield ("consume, concurrency 4: CPU s per million", f"{four * million:.2f}", f"raw librdkafka {floor * million:.2f}",
+               f"{four / floor:.2f} times", "at most 3.2", four / floor <= 3.2)
 
     def rows_of_exactly_once(self):
         plain, exact = (self.result["exactly-once"][delivery] for delivery in ("at_least_once", "exactly_once"))
@@ -300,6 +307,7 @@ class Bench:
                 rss = max(sample["rss"] for sample in ours)
                 yield ("consume: largest RSS", f"{rss:.0f} MiB", f"raw {max(s['rss'] for s in floor):.0f} MiB", "",
                        "under 150 MiB", rss < 150)
+                yield from self.rows_of_four_lanes()
         if "exactly-once" in self.result:
             yield from self.rows_of_exactly_once()
         if "latency" in self.result:
