@@ -101,15 +101,16 @@ def make(event, folder, events, bad, repeated, seed, day):
         again = []
         for number in range(events + bad):
             if number in bad_at:
-                write_bad(maker, event, number, valid, raw, letters, count)
+                write_bad(maker, number, valid, raw, letters, count)
                 continue
-            line = scale_events.dump(maker.valid(number), dice.random() < 0.3)
+            given = maker.valid(number)
+            line = scale_events.dump(given, dice.random() < 0.3)
             valid.write(b"\t" + line + b"\n")
             count["valid"] += 1
             if dice.random() < 0.5:
                 publish.write(line + b"\n")
                 continue
-            record = scale_events.key_of(event, line) + b"\t" + line + b"\n"
+            record = scale_events.key_of(event, given) + b"\t" + line + b"\n"
             raw.write(record)
             if dice.random() < repeated / 50:  # half of them go this way
                 again.append(record)
@@ -120,14 +121,14 @@ def make(event, folder, events, bad, repeated, seed, day):
     return event, count
 
 
-def write_bad(maker, event, number, valid, raw, letters, count):
+def write_bad(maker, number, valid, raw, letters, count):
     if count["contract"] <= count["column"]:
         line, pointer = maker.bad(number)
         key, column = b'"bad"', ""
         count["contract"] += 1
     else:
-        line, column, store = maker.stricter(number)
-        key, pointer = scale_events.key_of(event, line), "/" + column
+        key, line, column, store = maker.stricter(number)
+        pointer = "/" + column
         valid.write(store.encode() + b"\t" + line + b"\n")
         count["column"] += 1
     raw.write(key + b"\t" + line + b"\n")

@@ -44,6 +44,11 @@ class Cell:
         return f"{self.made} as {self.how}"
 
 
+def single(number):
+    """As a float of 32 bits holds it."""
+    return struct.unpack("f", struct.pack("f", float(number)))[0]
+
+
 def day_of(microseconds):
     return str(datetime.datetime.fromtimestamp(microseconds // 1_000_000, datetime.timezone.utc).date())
 
@@ -59,7 +64,8 @@ def shown(kind, how):
     convert = how.get(kind, lambda value: value)
     if kind in ("datetime", "date"):  # the one may be in a column of the other
         form = how["datetime"]
-        convert = {"microseconds": lambda v: v[1], "seconds": lambda v: v[1] // 1_000_000, "text": lambda v: v[0] if isinstance(v, tuple) else v,
+        convert = {"microseconds": lambda v: v[1], "seconds": lambda v: v[1] // 1_000_000,
+                   "text": lambda v: v[0] if isinstance(v, tuple) else v,
                    "day": lambda v: v[0][:10] if isinstance(v, tuple) else v, "utc day": lambda v: day_of(v[1])}[form]
         how = {**how, "datetime": "day" if form == "utc day" or kind == "date" else form}
     return of
@@ -160,7 +166,7 @@ class Clickhouse(Rows):
         if kind == "Date":
             return f"toString({column})", {"datetime": "day", "null": "1970-01-01"}
         if kind == "Float32":
-            return f"toFloat64({column})", {"number": lambda v: struct.unpack("f", struct.pack("f", float(v)))[0], "null": 0, "datetime": ""}
+            return f"toFloat64({column})", {"number": single, "null": 0, "datetime": ""}
         if kind == "Float64":
             return column, {"number": float, "null": 0, "datetime": ""}
         if kind == "String":
