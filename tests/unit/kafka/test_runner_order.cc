@@ -160,10 +160,10 @@ TEST_F(RunnerOrder, MoreKeysAtTheStartThanTheBoundAreWaitedFor)
 {
     const int keys = 12;
     bool was_held = false;
-    set_delay(4000);
+    set_delay(6500); /* not due before the next run has looked */
     leave_waiting(keys);
     fake.settings->retry_order_keys = 5;
-    set_delay(4000);
+    set_delay(6500);
     produce("bad", keys, 1);
     RunnerUnderTest run(broker.bootstrap, {&fake.type}, false, 20000, 10000, fresh_metrics());
     EXPECT_TRUE(run.until([&] {
