@@ -121,7 +121,10 @@ class ClickHouse(chaos.Run):
     def refuse_rows(self, setting, code):
         """By a setting of the table: it is the engine that refuses."""
         self.server.sql(f"ALTER TABLE {self.table} MODIFY SETTING {setting}")
-        time.sleep(0.3 + self.dice.random() * 0.5)
+        end = time.monotonic() + 5
+        while code not in self.log() and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.1 + self.dice.random() * 0.5)
         names = ", ".join(part.split(" = ")[0] for part in setting.split(", "))
         self.server.sql(f"ALTER TABLE {self.table} RESET SETTING {names}")
         self.is_logged(code)
