@@ -125,11 +125,12 @@ handlers:
             start = time.monotonic()
             result = kit.busbar("run", "--once", "--timeout", "1s", "--config", config)
             self.assertEqual(result.returncode, 3, result.stderr.decode())
-            self.assertLess(time.monotonic() - start, 10)
+            self.assertLess(time.monotonic() - start, 25)  # without --timeout it would not end
             self.assertIn(f"Kafka at {self.kafka.bootstrap}", result.stderr.decode())
             self.assertIn("Connection refused", result.stderr.decode())
             process = self.member(config)
-            publish = kit.spawn("publish", "parking.entered", "-", "--quiet", "--config", config)
+            # as long as it takes a busy machine to start a broker
+            publish = kit.spawn("publish", "parking.entered", "-", "--quiet", "--timeout", "120s", "--config", config)
             publish.stdin.write(self.cars(300))
             publish.stdin.close()
             self.wait_for_log("is not reachable", process)
@@ -137,7 +138,7 @@ handlers:
             self.assertIsNone(process.poll())
         finally:
             self.kafka.node("start")
-        self.assertEqual(publish.wait(60), 0, publish.stderr.read().decode())
+        self.assertEqual(publish.wait(150), 0, publish.stderr.read().decode())
         publish.stdout.close()
         publish.stderr.close()
         kit.wait_for(lambda: len(self.archived(topic, live=True)) >= 300, 60)
