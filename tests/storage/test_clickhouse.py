@@ -109,6 +109,8 @@ def same(kind, schema, wanted, found):
         return found == time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(math.floor(instant(wanted).timestamp())))
     if kind == "Date":
         return found == wanted[:10]
+    if isinstance(wanted, list) and schema.get("items", {}).get("format") == "uuid":
+        wanted = [str(uuid.UUID(item)) for item in wanted]
     if isinstance(wanted, (list, dict)):
         return json.loads(found, parse_float=decimal.Decimal) == wanted
     return found == (str(uuid.UUID(wanted)) if schema.get("format") == "uuid" else wanted)
