@@ -2,8 +2,7 @@
 #ifndef BB_EXTRACT_EVENT_H
 #define BB_EXTRACT_EVENT_H
 
-#include <librdkafka/rdkafka.h>
-
+#include "kafka/range_reader.h"
 #include "pipeline/event_type.h"
 
 typedef struct bb_extract_events bb_extract_events;

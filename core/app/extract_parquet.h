@@ -4,8 +4,7 @@
 
 #include <stdio.h>
 
-#include <librdkafka/rdkafka.h>
-
+#include "kafka/range_reader.h"
 #include "pipeline/event_type.h"
 
 typedef struct bb_extract_parquet bb_extract_parquet;

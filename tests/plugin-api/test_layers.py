@@ -22,7 +22,7 @@ LAYERS = {
 }
 # Headers of libraries that belong to some files alone.
 OWNERS = {
-    r"dlfcn\.h": r"plugin/loader\.c",
+    r"dlfcn\.h": r"plugin/(loader|library)\.c",
     r"librdkafka/.*": r"kafka/.*",
     r"yaml\.h": r"config/.*|app/cmd_version\.c",
     r"pcre2\.h": r"contract/.*|app/cmd_version\.c",
