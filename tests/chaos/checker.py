@@ -273,8 +273,12 @@ def check_arrival(ledger, report):
 
 
 def check_order(ledger, report):
-    """Per handler and key, first appearances come in the order of the topic."""
+    """Per handler and key, first appearances come in the order of the topic. A record that had become a dead letter and is read again
+    after a crash has appeared already: that a handler takes it this time turns nothing round."""
     place = {name: at for at, name in ledger.topic.items()}
+    dead = {}
+    for time, name, _ in ledger.dead:
+        dead[name] = min(time, dead.get(name, NEVER))
     for handler, marks in ledger.outputs.items():
         last, seen = {}, set()
         for mark in marks:
@@ -282,6 +286,8 @@ def check_order(ledger, report):
             if name in seen or name not in place:
                 continue
             seen.add(name)
+            if dead.get(name, NEVER) < mark.time:
+                continue
             partition, offset = place[name]
             if offset < last.get((partition, mark.key), -1):
                 report.add("order", f"{handler}: {name} (partition {partition} offset {offset}) appears behind offset "

@@ -249,6 +249,22 @@ class Checker(unittest.TestCase):
         ledger.out[0][first][1:], ledger.out[0][second][1:] = ledger.out[0][second][1:], ledger.out[0][first][1:]
         self.caught(ledger, "order", 1)
 
+    def swapped_and_dead(self, time):
+        """The first of two swapped events of a key is a dead letter, too."""
+        ledger = Sound()
+        lines = [i for i, line in enumerate(ledger.out[0]) if line[3] == "k2"]
+        first, second = lines[4], lines[5]
+        line = ledger.out[0][first]
+        ledger.dead.append([0, 99, 5, to_hex(line[3].encode()), to_hex(line[4].encode()), "busbar.time=" + to_hex(time)])
+        line[1:], ledger.out[0][second][1:] = ledger.out[0][second][1:], line[1:]
+        return ledger
+
+    def test_an_event_that_was_a_dead_letter_before_it_was_handled_late_has_appeared(self):
+        self.assertEqual(self.caught(self.swapped_and_dead(b"1970-01-01T00:00:00Z"), "duplicates", 1)["order"], 0)
+
+    def test_an_event_that_is_a_dead_letter_after_it_was_handled_late_has_not(self):
+        self.assertEqual(self.caught(self.swapped_and_dead(b"2100-01-01T00:00:00Z"), "order", 1)["duplicates"], 1)
+
     def test_two_swapped_events_of_different_keys_are_no_violation(self):
         ledger = Sound()
         lines = ledger.out[0]
