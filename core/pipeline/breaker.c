@@ -1,13 +1,15 @@
 /* Opens with the first failure, lets one lane probe at a time, closes with the first success. */
 #include "pipeline/breaker.h"
 
+#include "pipeline/monitor.h"
+
 /* Those who wait look this often, so that they go on soon after it has closed. */
 #define LOOK_MS 200
 
 struct bb_breaker {
     gint references;
     gint open; /* written under the lock, read by anybody */
-    GMutex lock;
+    bb_monitor lock;
     bb_call_kind kind; /* the last kind of call that failed */
     const void *prober;
     gint64 probe_at_ms; /* another lane may probe then */
@@ -19,7 +21,7 @@ bb_breaker *bb_breaker_new(void)
 {
     bb_breaker *breaker = g_new0(bb_breaker, 1);
     breaker->references = 1;
-    g_mutex_init(&breaker->lock);
+    bb_monitor_init(&breaker->lock);
     return breaker;
 }
 
@@ -34,7 +36,7 @@ void bb_breaker_unref(bb_breaker *breaker)
 {
     if (!breaker || !g_atomic_int_dec_and_test(&breaker->references))
         return;
-    g_mutex_clear(&breaker->lock);
+    bb_monitor_clear(&breaker->lock);
     g_free(breaker);
 }
 
@@ -52,7 +54,7 @@ static void set_open(bb_breaker *breaker, gboolean open)
 guint bb_breaker_admit(bb_breaker *breaker, const void *lane, gint64 now_ms, gint64 *ret_again_ms)
 {
     guint admitted = G_MAXUINT;
-    g_mutex_lock(&breaker->lock);
+    bb_monitor_lock(&breaker->lock);
     if (breaker->status.open) {
         if (now_ms >= breaker->probe_at_ms && breaker->prober != lane) {
             breaker->prober = lane;
@@ -65,7 +67,7 @@ guint bb_breaker_admit(bb_breaker *breaker, const void *lane, gint64 now_ms, gin
             admitted = 1;
         }
     }
-    g_mutex_unlock(&breaker->lock);
+    bb_monitor_unlock(&breaker->lock);
     return admitted;
 }
 
@@ -73,7 +75,7 @@ gboolean bb_breaker_failed(bb_breaker *breaker, const void *lane, bb_call_kind k
                            const bb_policy *policy, gint64 now_ms, guint32 random)
 {
     bb_breaker_status *status = &breaker->status;
-    g_mutex_lock(&breaker->lock);
+    bb_monitor_lock(&breaker->lock);
     gboolean opens = !status->open;
     if (opens) {
         status->opened++;
@@ -90,27 +92,27 @@ gboolean bb_breaker_failed(bb_breaker *breaker, const void *lane, bb_call_kind k
         breaker->probe_at_ms = now_ms + breaker->interval_ms;
         breaker->prober = NULL;
     }
-    g_mutex_unlock(&breaker->lock);
+    bb_monitor_unlock(&breaker->lock);
     return opens;
 }
 
 gboolean bb_breaker_passed(bb_breaker *breaker, const void *lane, bb_call_kind kind)
 {
-    g_mutex_lock(&breaker->lock);
+    bb_monitor_lock(&breaker->lock);
     gboolean closes = breaker->status.open && breaker->prober == lane && kind >= breaker->kind;
     if (closes) {
         breaker->prober = NULL;
         breaker->status.failures = 0;
         set_open(breaker, FALSE);
     }
-    g_mutex_unlock(&breaker->lock);
+    bb_monitor_unlock(&breaker->lock);
     return closes;
 }
 
 bb_breaker_status bb_breaker_read(bb_breaker *breaker)
 {
-    g_mutex_lock(&breaker->lock);
+    bb_monitor_lock(&breaker->lock);
     bb_breaker_status status = breaker->status;
-    g_mutex_unlock(&breaker->lock);
+    bb_monitor_unlock(&breaker->lock);
     return status;
 }
