@@ -7,6 +7,7 @@
 #include "app/command.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "pipeline/monitor.h"
 
 enum { REDRAW_MS = 100 };
 
@@ -15,8 +16,8 @@ struct bb_progress {
     gboolean shown; /* standard error is a terminal */
     gint64 started_ms;
     gint64 drawn_ms;
-    GMutex lock; /* the log hook comes from any thread */
-    char *line;  /* what stands on the terminal now; NULL: nothing */
+    bb_monitor lock; /* the log hook comes from any thread */
+    char *line;      /* what stands on the terminal now; NULL: nothing */
 };
 
 /* The log's hook takes no argument, so the one progress line of the process hangs here. */
@@ -35,13 +36,13 @@ static void step_aside(gboolean before)
     bb_progress *progress = current;
     if (!progress)
         return;
-    g_mutex_lock(&progress->lock);
+    bb_monitor_lock(&progress->lock);
     if (before)
         wipe(progress);
     else if (progress->line)
         (void)fputs(progress->line, stderr);
     (void)fflush(stderr);
-    g_mutex_unlock(&progress->lock);
+    bb_monitor_unlock(&progress->lock);
 }
 
 bb_progress *bb_progress_new(const char *verb)
@@ -50,7 +51,7 @@ bb_progress *bb_progress_new(const char *verb)
     progress->verb = verb;
     progress->shown = isatty(STDERR_FILENO) != 0;
     progress->started_ms = bb_clock_monotonic_ms();
-    g_mutex_init(&progress->lock);
+    bb_monitor_init(&progress->lock);
     if (progress->shown) {
         current = progress;
         bb_log_set_hook(step_aside);
@@ -83,13 +84,13 @@ void bb_progress_update(bb_progress *progress, guint64 done, guint64 refused, gu
         return;
     progress->drawn_ms = now_ms;
     char *line = compose(progress, now_ms, done, refused, total);
-    g_mutex_lock(&progress->lock);
+    bb_monitor_lock(&progress->lock);
     wipe(progress);
     g_free(progress->line);
     progress->line = line;
     (void)fputs(line, stderr);
     (void)fflush(stderr);
-    g_mutex_unlock(&progress->lock);
+    bb_monitor_unlock(&progress->lock);
 }
 
 void bb_progress_free(bb_progress *progress)
@@ -101,7 +102,7 @@ void bb_progress_free(bb_progress *progress)
         wipe(progress);
         current = NULL;
     }
-    g_mutex_clear(&progress->lock);
+    bb_monitor_clear(&progress->lock);
     g_free(progress->line);
     g_free(progress);
 }

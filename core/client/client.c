@@ -8,14 +8,16 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "kafka/publisher.h"
+#include "pipeline/monitor.h"
 #include "plugin/registry.h"
 
 #define SERVE_MS 5  /* between two looks at the outcomes while some are missing */
 #define SLICE_MS 20 /* of a flush, so that other threads can publish meanwhile */
 
 struct busbar_client {
-    GMutex lock; /* over everything below but `calling` */
-    GCond work;  /* there are outcomes to wait for, or it is time to close */
+    /* Over everything below but `calling`. Woken when there are outcomes to wait for, or it is
+     * time to close. */
+    bb_monitor lock;
     bb_settings *settings;
     bb_metrics *metrics;
     bb_registry *registry;
@@ -60,17 +62,13 @@ static gboolean inside_callback(busbar_client *client)
 static gpointer serve(gpointer data)
 {
     busbar_client *client = data;
-    g_mutex_lock(&client->lock);
+    bb_monitor_lock(&client->lock);
     while (!client->closing) {
         bb_publisher_poll(client->publisher, 0);
         client->idle = bb_publisher_pending(client->publisher) == 0;
-        if (client->idle)
-            g_cond_wait(&client->work, &client->lock);
-        else
-            g_cond_wait_until(&client->work, &client->lock,
-                              g_get_monotonic_time() + SERVE_MS * G_TIME_SPAN_MILLISECOND);
+        bb_monitor_wait(&client->lock, client->idle ? -1 : SERVE_MS);
     }
-    g_mutex_unlock(&client->lock);
+    bb_monitor_unlock(&client->lock);
     return NULL;
 }
 
@@ -79,7 +77,7 @@ static void wake_server(busbar_client *client)
     if (!client->idle)
         return;
     client->idle = FALSE;
-    g_cond_signal(&client->work);
+    bb_monitor_wake(&client->lock);
 }
 
 static void set_problem(GError **error, const GPtrArray *problems)
@@ -116,8 +114,7 @@ static void dispose(busbar_client *client)
     bb_registry_free(client->registry);
     bb_settings_free(client->settings);
     bb_metrics_free(client->metrics);
-    g_mutex_clear(&client->lock);
-    g_cond_clear(&client->work);
+    bb_monitor_clear(&client->lock);
     g_free(client);
 }
 
@@ -126,8 +123,7 @@ busbar_client *busbar_client_open(const char *config_path, busbar_outcome_fn on_
 {
     g_autoptr(GError) error = NULL;
     busbar_client *client = g_new0(busbar_client, 1);
-    g_mutex_init(&client->lock);
-    g_cond_init(&client->work);
+    bb_monitor_init(&client->lock);
     client->on_outcome = on_outcome;
     client->user = user;
     client->metrics = bb_metrics_new();
@@ -159,7 +155,7 @@ size_t busbar_client_publish_batch(busbar_client *client, const char *event_name
     size_t taken = 0;
     if (!client || !event_name || inside_callback(client))
         return 0;
-    g_mutex_lock(&client->lock);
+    bb_monitor_lock(&client->lock);
     const bb_event_type *type =
         client->closing ? NULL : bb_registry_find(client->registry, event_name, NULL);
     while (type && taken < count &&
@@ -168,7 +164,7 @@ size_t busbar_client_publish_batch(busbar_client *client, const char *event_name
         taken++;
     if (taken)
         wake_server(client);
-    g_mutex_unlock(&client->lock);
+    bb_monitor_unlock(&client->lock);
     return taken;
 }
 
@@ -181,9 +177,9 @@ int busbar_client_publish(busbar_client *client, const char *event_name, const c
 /* One slice; returns how many outcomes are missing. */
 static gsize flush_slice(busbar_client *client, gint64 slice_ms)
 {
-    g_mutex_lock(&client->lock);
+    bb_monitor_lock(&client->lock);
     gsize missing = bb_publisher_flush(client->publisher, slice_ms);
-    g_mutex_unlock(&client->lock);
+    bb_monitor_unlock(&client->lock);
     return missing;
 }
 
@@ -205,10 +201,10 @@ void busbar_client_close(busbar_client *client, int timeout_ms)
     if (!client || inside_callback(client))
         return;
     (void)busbar_client_flush(client, timeout_ms); /* what is missing fails below */
-    g_mutex_lock(&client->lock);
+    bb_monitor_lock(&client->lock);
     client->closing = TRUE;
-    g_cond_signal(&client->work);
-    g_mutex_unlock(&client->lock);
+    bb_monitor_wake(&client->lock);
+    bb_monitor_unlock(&client->lock);
     g_thread_join(client->server);
     dispose(client);
 }

@@ -2,6 +2,7 @@
 #include "contract/format_checks.h"
 
 #include <glib.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "event/names.h"
@@ -43,11 +44,8 @@ static void make_index(void)
 
 bool bb_format_timezone(const char *text, size_t size)
 {
-    static gsize made;
-    if (g_once_init_enter(&made)) {
-        make_index();
-        g_once_init_leave(&made, 1);
-    }
+    static pthread_once_t made = PTHREAD_ONCE_INIT; /* the thread sanitizer sees it */
+    (void)pthread_once(&made, make_index);
     for (unsigned at = place_of(text, size); zone_index[at]; at = (at + 1) % INDEX_SIZE) {
         if (bb_same_bytes(timezones[zone_index[at] - 1].name, timezones[zone_index[at] - 1].size,
                           text, size))

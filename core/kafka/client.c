@@ -1,6 +1,7 @@
 /* Makes librdkafka clients from the settings. */
 #include "kafka/client.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -16,7 +17,7 @@
 
 /* What was said lately. librdkafka logs from its own threads and repeats itself several times a
  * second, so this belongs to the log sink and is shared by all clients. */
-static GMutex said_lock;
+static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *said;   /* text or host -> monotonic ms of the last line (gint64 *) */
 static char *trouble_last; /* "Kafka at HOST is not reachable: why" */
 static gint64 trouble_last_ms;
@@ -37,9 +38,9 @@ static gboolean is_due(const char *subject, gint64 now)
 
 static gboolean say(const char *subject)
 {
-    g_mutex_lock(&said_lock);
+    (void)pthread_mutex_lock(&said_lock);
     gboolean due = is_due(subject, bb_clock_monotonic_ms());
-    g_mutex_unlock(&said_lock);
+    (void)pthread_mutex_unlock(&said_lock);
     return due;
 }
 
@@ -47,21 +48,21 @@ static gboolean say(const char *subject)
 static gboolean say_trouble(const char *host, const char *text)
 {
     gint64 now = bb_clock_monotonic_ms();
-    g_mutex_lock(&said_lock);
+    (void)pthread_mutex_lock(&said_lock);
     g_free(trouble_last);
     trouble_last = g_strdup(text);
     trouble_last_ms = now;
     gboolean due = is_due(host, now);
-    g_mutex_unlock(&said_lock);
+    (void)pthread_mutex_unlock(&said_lock);
     return due;
 }
 
 /* The last trouble since `since_ms`, or NULL. */
 static char *last_trouble(gint64 since_ms)
 {
-    g_mutex_lock(&said_lock);
+    (void)pthread_mutex_lock(&said_lock);
     char *text = trouble_last && trouble_last_ms >= since_ms ? g_strdup(trouble_last) : NULL;
-    g_mutex_unlock(&said_lock);
+    (void)pthread_mutex_unlock(&said_lock);
     return text;
 }
 

@@ -3,12 +3,13 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <pthread.h>
 
 #include "base/error.h"
 #include "base/log.h"
 
 /* One per process, because "embedded" in the settings names no more than that. */
-static GMutex lock;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static rd_kafka_t *handle;
 static rd_kafka_mock_cluster_t *cluster;
 
@@ -44,21 +45,21 @@ static gboolean start(GError **error)
 
 const char *bb_embedded_start(GError **error)
 {
-    g_mutex_lock(&lock);
+    (void)pthread_mutex_lock(&lock);
     const char *bootstrap =
         cluster || start(error) ? rd_kafka_mock_cluster_bootstraps(cluster) : NULL;
-    g_mutex_unlock(&lock);
+    (void)pthread_mutex_unlock(&lock);
     return bootstrap;
 }
 
 gboolean bb_embedded_topic(const char *topic, int partitions, GError **error)
 {
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    g_mutex_lock(&lock);
+    (void)pthread_mutex_lock(&lock);
     gboolean running = cluster != NULL;
     if (running)
         code = rd_kafka_mock_topic_create(cluster, topic, partitions, 1);
-    g_mutex_unlock(&lock);
+    (void)pthread_mutex_unlock(&lock);
     if (running && (!code || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS))
         return TRUE;
     g_set_error(error, BB_ERROR, BB_ERROR_KAFKA, "embedded broker: topic %s: %s", topic,
@@ -68,24 +69,24 @@ gboolean bb_embedded_topic(const char *topic, int partitions, GError **error)
 
 gboolean bb_embedded_running(void)
 {
-    g_mutex_lock(&lock);
+    (void)pthread_mutex_lock(&lock);
     gboolean running = cluster != NULL;
-    g_mutex_unlock(&lock);
+    (void)pthread_mutex_unlock(&lock);
     return running;
 }
 
 gboolean bb_embedded_is(const char *bootstrap)
 {
-    g_mutex_lock(&lock);
+    (void)pthread_mutex_lock(&lock);
     gboolean same = cluster && g_strcmp0(rd_kafka_mock_cluster_bootstraps(cluster), bootstrap) == 0;
-    g_mutex_unlock(&lock);
+    (void)pthread_mutex_unlock(&lock);
     return same;
 }
 
 void bb_embedded_stop(void)
 {
-    g_mutex_lock(&lock);
+    (void)pthread_mutex_lock(&lock);
     g_clear_pointer(&cluster, rd_kafka_mock_cluster_destroy);
     g_clear_pointer(&handle, rd_kafka_destroy);
-    g_mutex_unlock(&lock);
+    (void)pthread_mutex_unlock(&lock);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "event/event.h"
+#include "pipeline/monitor.h"
 
 enum { KEY_BYTES = 40, LEAST = 16 };
 #define NOBODY G_MAXUINT32
@@ -20,7 +21,7 @@ struct bb_dedup {
     char *pointer;
     gsize pointer_size;
     gint64 window_ms;
-    GMutex lock; /* guards what follows */
+    bb_monitor lock; /* guards what follows */
     entry *entries;
     guint32 *chains;
     guint32 capacity;
@@ -61,7 +62,7 @@ bb_dedup *bb_dedup_new(const char *pointer, guint records, gint64 window_ms, gui
     dedup->chains = g_new(guint32, dedup->mask + 1);
     memset(dedup->chains, 0xff, sizeof(guint32) * (dedup->mask + 1)); /* NOBODY */
     dedup->seed = g_random_int();
-    g_mutex_init(&dedup->lock);
+    bb_monitor_init(&dedup->lock);
     return dedup;
 }
 
@@ -69,7 +70,7 @@ void bb_dedup_free(bb_dedup *dedup)
 {
     if (!dedup)
         return;
-    g_mutex_clear(&dedup->lock);
+    bb_monitor_clear(&dedup->lock);
     g_free(dedup->entries);
     g_free(dedup->chains);
     g_free(dedup->pointer);
@@ -150,14 +151,14 @@ gboolean bb_dedup_check(bb_dedup *dedup, busbar_bytes key, bb_dedup_place place)
     if (!key.size)
         return FALSE;
     set_key(&made, key);
-    g_mutex_lock(&dedup->lock);
+    bb_monitor_lock(&dedup->lock);
     guint32 at = find(dedup, &made);
     const entry *seen = at == NOBODY ? NULL : &dedup->entries[at];
     if (!seen || !is_near(dedup, seen->place.time_ms, place.time_ms))
         remember(dedup, &made);
     else
         duplicate = seen->place.partition != place.partition || seen->place.offset != place.offset;
-    g_mutex_unlock(&dedup->lock);
+    bb_monitor_unlock(&dedup->lock);
     return duplicate;
 }
 
@@ -167,19 +168,19 @@ void bb_dedup_forget(bb_dedup *dedup, busbar_bytes key, bb_dedup_place place)
     if (!key.size)
         return;
     set_key(&wanted, key);
-    g_mutex_lock(&dedup->lock);
+    bb_monitor_lock(&dedup->lock);
     guint32 at = find(dedup, &wanted);
     if (at != NOBODY && dedup->entries[at].place.partition == place.partition &&
         dedup->entries[at].place.offset == place.offset)
         unlink_entry(dedup, at);
-    g_mutex_unlock(&dedup->lock);
+    bb_monitor_unlock(&dedup->lock);
 }
 
 guint bb_dedup_count(bb_dedup *dedup)
 {
-    g_mutex_lock(&dedup->lock);
+    bb_monitor_lock(&dedup->lock);
     guint count = dedup->count;
-    g_mutex_unlock(&dedup->lock);
+    bb_monitor_unlock(&dedup->lock);
     return count;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 
 #include "support.h"
 
@@ -122,16 +123,16 @@ namespace
 
 /* Holds up the end of a client until the test lets go. */
 struct Gate {
-    GMutex lock;
+    std::mutex lock;
     std::atomic<bool> passed{false};
 };
 
 rd_kafka_resp_err_t wait_at_gate(rd_kafka_t *, void *opaque)
 {
     auto *gate = static_cast<Gate *>(opaque);
-    g_mutex_lock(&gate->lock);
+    gate->lock.lock();
     gate->passed = true;
-    g_mutex_unlock(&gate->lock);
+    gate->lock.unlock();
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
@@ -146,17 +147,16 @@ rd_kafka_resp_err_t put_gate(rd_kafka_t *client, const rd_kafka_conf_t *, void *
 TEST(KafkaClient, TheEndIsBounded)
 {
     static Gate gate; /* the client outlives the test for a moment */
-    g_mutex_init(&gate.lock);
     Settings settings("127.0.0.1:1");
     rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, nullptr);
     ASSERT_EQ(0, rd_kafka_conf_interceptor_add_on_new(conf, "gate", put_gate, &gate));
     GError *error = nullptr;
     rd_kafka_t *client = bb_kafka_new(RD_KAFKA_PRODUCER, conf, &error);
     ASSERT_NE(nullptr, client) << take(&error);
-    g_mutex_lock(&gate.lock);
+    gate.lock.lock();
     EXPECT_FALSE(bb_kafka_end(client, 50));
     EXPECT_FALSE(gate.passed);
-    g_mutex_unlock(&gate.lock);
+    gate.lock.unlock();
     for (int i = 0; i < 5000 && !gate.passed; i++)
         g_usleep(1000);
     EXPECT_TRUE(gate.passed);

@@ -1,10 +1,11 @@
-/* For the thread sanitizer only: lets it see threads and locks of libraries that are not built with
- * it.
+/* For the thread sanitizer only: lets it see the threads and locks of librdkafka, which is not
+ * built with it.
  *
  * The distribution's librdkafka makes its threads with thrd_create of C11, which the sanitizer does
  * not know: the first thread would crash in it. Here the C11 calls become the pthread calls that it
- * does know (in glibc both kinds of object have the same layout), and GLib's locks, which are made
- * of futexes, tell it what they order. Symbols of the program come before those of libraries. */
+ * does know; in glibc both kinds of object have the same layout. Symbols of the program come before
+ * those of libraries. GLib's locks are made of futexes and stay invisible: ours are pthread locks.
+ */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define SANITIZES_THREADS
@@ -13,18 +14,13 @@
 
 #if defined(__SANITIZE_THREAD__) || defined(SANITIZES_THREADS)
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <glib.h>
 #include <pthread.h>
 #include <threads.h>
 
 #include <memory>
 
 extern "C" {
-
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -150,42 +146,6 @@ EXPORT int cnd_wait(cnd_t *cond, mtx_t *lock)
 EXPORT int cnd_timedwait(cnd_t *cond, mtx_t *lock, const struct timespec *until)
 {
     return answer(pthread_cond_timedwait(condition(cond), mutex(lock), until));
-}
-
-typedef void (*lock_function)(GMutex *);
-
-EXPORT void(g_mutex_lock)(GMutex *lock)
-{
-    static lock_function real = (lock_function)dlsym(RTLD_NEXT, "g_mutex_lock");
-    real(lock);
-    __tsan_acquire(lock);
-}
-
-EXPORT void(g_mutex_unlock)(GMutex *lock)
-{
-    static lock_function real = (lock_function)dlsym(RTLD_NEXT, "g_mutex_unlock");
-    __tsan_release(lock);
-    real(lock);
-}
-
-/* Waiting gives the lock up and takes it again, inside of GLib. */
-EXPORT void(g_cond_wait)(GCond *cond, GMutex *lock)
-{
-    typedef void (*wait_function)(GCond *, GMutex *);
-    static wait_function real = (wait_function)dlsym(RTLD_NEXT, "g_cond_wait");
-    __tsan_release(lock);
-    real(cond, lock);
-    __tsan_acquire(lock);
-}
-
-EXPORT gboolean(g_cond_wait_until)(GCond *cond, GMutex *lock, gint64 end)
-{
-    typedef gboolean (*wait_function)(GCond *, GMutex *, gint64);
-    static wait_function real = (wait_function)dlsym(RTLD_NEXT, "g_cond_wait_until");
-    __tsan_release(lock);
-    gboolean woken = real(cond, lock, end);
-    __tsan_acquire(lock);
-    return woken;
 }
 
 } // extern "C"
