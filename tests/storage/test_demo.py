@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import clickhouse  # noqa: E402
 import lake  # noqa: E402
 from lake import kit  # noqa: E402
+from storagekit import left_of_demo  # noqa: E402
 
 PLACES = ("data-lake/customer/events", "data-lake/editorial/articles", "data-lake/ml_models/predictions")
 
@@ -34,17 +35,6 @@ class Demo(unittest.TestCase):
             out.write("#!/bin/sh\n" + "\n".join(lines) + "\n")
         os.chmod(path, 0o755)
 
-    def left(self):
-        """What a demo left: folders of its store, or processes that name the test's folder."""
-        found = [name for name in os.listdir(self.folder) if re.match("busbar-demo-(ch|s3)-", name)]
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    found += [pid] if self.folder.encode() in file.read() and int(pid) != os.getpid() else []
-            except OSError:
-                pass
-        return found
-
     def start(self, *arguments):
         return subprocess.Popen([kit.BUSBAR, "demo", "--out", os.path.join(self.folder, "out"), *arguments], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, start_new_session=True,
@@ -53,7 +43,7 @@ class Demo(unittest.TestCase):
     def refused(self, store):
         process = self.start("--with", store)
         output, log = process.communicate(timeout=30)
-        self.assertEqual((process.returncode, output, self.left()), (2, b"", []), log)
+        self.assertEqual((process.returncode, output, left_of_demo(self.folder)), (2, b"", []), log)
         return log.decode()
 
     def shown(self, mark, *arguments):
@@ -61,7 +51,7 @@ class Demo(unittest.TestCase):
         output, log = process.communicate(timeout=120)
         self.assertIn(b"It balances.", output, log.decode())
         self.assertEqual(process.returncode, 0)
-        self.assertEqual(self.left(), [])
+        self.assertEqual(left_of_demo(self.folder), [])
         return output.decode().split(mark)[1]
 
     def test_clickhouse(self):
@@ -94,16 +84,16 @@ class Demo(unittest.TestCase):
             try:
                 made = os.path.join(self.folder, "out", "events" if number == signal.SIGINT else "busbar.yaml")
                 kit.wait_for(lambda: os.path.exists(made), timeout=60, every=0.1)
-                self.assertEqual(len(self.left()), 3, "the demo, its server, and the server's folder")
+                self.assertEqual(len(left_of_demo(self.folder)), 3, "the demo, its server, and the server's folder")
                 os.killpg(process.pid, number)
             finally:
                 if process.poll() is None and number != signal.SIGINT:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.communicate(timeout=60)
             if number == signal.SIGINT:
-                self.assertEqual(self.left(), [])
+                self.assertEqual(left_of_demo(self.folder), [])
                 shutil.rmtree(os.path.join(self.folder, "out"))
-        kit.wait_for(lambda: not [name for name in self.left() if name.isdigit()], timeout=10)  # only the folder outlives SIGKILL
+        kit.wait_for(lambda: not [name for name in left_of_demo(self.folder) if name.isdigit()], timeout=10)  # the folder outlives SIGKILL
 
     def test_what_is_missing_is_named(self):
         self.assertRegex(self.refused("s3"), r"no program versitygw .*go install github.com/versity/versitygw/cmd/versitygw@latest")

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import postgres  # noqa: E402
 import storagekit  # noqa: E402
 from postgres import kit  # noqa: E402
-from storagekit import EVENT, TOPIC, bad_events, contract_of, instant, plain, unique, user_key  # noqa: E402
+from storagekit import EVENT, TOPIC, bad_events, contract_of, instant, left_of_demo, plain, unique, user_key  # noqa: E402
 
 TABLE = "customer_events"
 CONFIG = """
@@ -404,17 +404,6 @@ class Demo(unittest.TestCase):
         self.addCleanup(temporary.cleanup)
         self.folder = temporary.name
 
-    def left(self):
-        """Clusters of a demo, running or on the disk, below a temporary folder of the test's own."""
-        found = [name for name in os.listdir(self.folder) if name.startswith("busbar-demo-pg-")]
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as file:
-                    found += [pid] if self.folder.encode() in file.read() and int(pid) != os.getpid() else []
-            except OSError:
-                pass
-        return found
-
     def start(self, *arguments):
         os.chmod(self.folder, 0o755)  # the server's user has to get to its own folder in it
         return subprocess.Popen([kit.BUSBAR, "demo", "--out", os.path.join(self.folder, "out"), *arguments], stdout=subprocess.PIPE,
@@ -428,7 +417,7 @@ class Demo(unittest.TestCase):
             rows = re.search(rf"{table} +\| +(\d+)", shown)
             self.assertGreater(int(rows.group(1)), 40, shown)
         self.assertRegex(shown, r"[0-9a-f]{8}-[0-9a-f-]{27} \| [a-z_]+ +\| 20")
-        self.assertEqual(self.left(), [])
+        self.assertEqual(left_of_demo(self.folder), [])
 
     def test_an_interrupt_leaves_nothing(self):
         process = self.start("--with", "postgresql", "--events", "100000", "--rate", "500")
@@ -442,7 +431,7 @@ class Demo(unittest.TestCase):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
-        self.assertEqual(self.left(), [])
+        self.assertEqual(left_of_demo(self.folder), [])
 
     def test_a_store_that_it_cannot_start(self):
         _, log = self.start("--with", "oracle").communicate(timeout=30)
