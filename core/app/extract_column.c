@@ -4,6 +4,7 @@
  * is in a topic need not keep its contract: a value of another type is null here. */
 #include "app/extract_column.h"
 
+#include <arrow_parquet/column_type.h>
 #include <string.h>
 
 #include "contract/calendar.h"
@@ -27,23 +28,10 @@ static const char *type_name(const json_t *schema)
     return found;
 }
 
-static int32_t type_of_text(const json_t *schema)
-{
-    const char *format = json_string_value(json_object_get(schema, "format"));
-    if (g_strcmp0(format, "date-time") == 0)
-        return ARROW_PARQUET_INSTANT;
-    return g_strcmp0(format, "date") == 0 ? ARROW_PARQUET_DATE : ARROW_PARQUET_TEXT;
-}
-
-/* 0: it has no type of its own. */
 static int32_t scalar_type(const json_t *schema)
 {
-    const char *type = type_name(schema);
-    return strcmp(type, "string") == 0    ? type_of_text(schema)
-           : strcmp(type, "integer") == 0 ? ARROW_PARQUET_INT64
-           : strcmp(type, "number") == 0  ? ARROW_PARQUET_DOUBLE
-           : strcmp(type, "boolean") == 0 ? ARROW_PARQUET_BOOL
-                                          : 0;
+    return arrow_parquet_type_of(type_name(schema),
+                                 json_string_value(json_object_get(schema, "format")));
 }
 
 void bb_extract_column_type(const json_t *schema, arrow_parquet_column *column)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../arrow_parquet/column_type.h"
 #include "../handler_common/columns.h"
 #include "../handler_common/elements.h"
 #include "../handler_common/instant.h"
@@ -16,22 +17,10 @@ typedef struct visiting {
     busbar_call *call;
 } visiting;
 
-static int32_t type_of_text(const json_t *schema)
-{
-    const char *format = json_string_value(json_object_get(schema, "format"));
-    if (format && strcmp(format, "date-time") == 0)
-        return ARROW_PARQUET_INSTANT;
-    return format && strcmp(format, "date") == 0 ? ARROW_PARQUET_DATE : ARROW_PARQUET_TEXT;
-}
-
 /* 0: it has no type of its own. */
 static int32_t scalar_type(const json_t *schema, const char *type)
 {
-    return strcmp(type, "string") == 0    ? type_of_text(schema)
-           : strcmp(type, "integer") == 0 ? ARROW_PARQUET_INT64
-           : strcmp(type, "number") == 0  ? ARROW_PARQUET_DOUBLE
-           : strcmp(type, "boolean") == 0 ? ARROW_PARQUET_BOOL
-                                          : 0;
+    return arrow_parquet_type_of(type, json_string_value(json_object_get(schema, "format")));
 }
 
 void s3_cells_type(const json_t *schema, arrow_parquet_column *column)
