@@ -7,14 +7,7 @@
 
 static void add(bb_run_counts *sum, const bb_run_counts *one)
 {
-    sum->consumed += one->consumed;
-    sum->handled += one->handled;
-    sum->dropped += one->dropped;
-    sum->dead_lettered += one->dead_lettered;
-    sum->deferred += one->deferred;
-    sum->retries += one->retries;
-    sum->lost += one->lost;
-    sum->in_flight += one->in_flight;
+    bb_run_counts_add(sum, one);
     sum->lag = sum->lag < 0 || one->lag < 0 ? -1 : sum->lag + one->lag;
 }
 

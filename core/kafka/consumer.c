@@ -411,16 +411,6 @@ static void serve_client(bb_consumer *consumer)
         bb_consumer_take(consumer, message); /* errors; records come from the queue of our own */
 }
 
-static gint64 tick_lanes(bb_consumer *consumer, gint64 limit_ms)
-{
-    for (guint i = 0; i < consumer->workers->len; i++) {
-        gint64 due = bb_worker_tick(g_ptr_array_index(consumer->workers, i));
-        if (due >= 0)
-            limit_ms = MIN(limit_ms, due);
-    }
-    return limit_ms;
-}
-
 static void keep_house(bb_consumer *consumer)
 {
     gint64 now = bb_clock_monotonic_ms();
@@ -456,7 +446,7 @@ static gboolean turn(bb_consumer *consumer)
     serve_client(consumer);
     if (!bb_consumer_rejoin(consumer))
         return FALSE;
-    gint64 wait = tick_lanes(consumer, READ_TIMEOUT_MS);
+    gint64 wait = bb_consumer_tick(consumer, READ_TIMEOUT_MS);
     bb_consumer_collect(consumer, 0);
     gboolean full = bb_consumer_is_full(consumer) ||
                     (consumer->order && bb_order_keeper_holds(consumer->order));

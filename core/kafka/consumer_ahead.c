@@ -9,7 +9,6 @@
 #include "kafka/consumer_private.h"
 
 #define AGAIN_MS 200
-#define LOOK_MS 50
 
 struct bb_consumer_ahead {
     GPtrArray *held; /* rd_kafka_message_t *, in the order they were read */
@@ -133,29 +132,8 @@ static void on_answer(rd_kafka_t *client, rd_kafka_resp_err_t code,
 
 static void send_commit(bb_consumer *consumer)
 {
-    rd_kafka_topic_partition_list_t *list = make_list(consumer);
     consumer->ahead->covered = consumer->ahead->held->len;
-    consumer->commit_open = TRUE;
-    rd_kafka_resp_err_t code =
-        BB_FAULT_ERRNO("commit.begin")
-            ? RD_KAFKA_RESP_ERR__TRANSPORT
-            : rd_kafka_commit_queue(consumer->client, list, consumer->commits, on_answer, consumer);
-    BB_FAULT("commit.sent");
-    if (code)
-        on_answer(consumer->client, code, list, consumer);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-/* One commit at a time: one that comes late would take a newer one back. */
-static void wait_for_answer(bb_consumer *consumer, gint64 deadline_ms)
-{
-    (void)rd_kafka_queue_poll_callback(consumer->commits, 0);
-    for (;;) {
-        gint64 left = deadline_ms - bb_clock_monotonic_ms();
-        if (!consumer->commit_open || left <= 0)
-            return;
-        (void)rd_kafka_queue_poll_callback(consumer->commits, (int)MIN(left, LOOK_MS));
-    }
+    bb_consumer_send_offsets(consumer, make_list(consumer), on_answer);
 }
 
 GPtrArray *bb_consumer_ahead_take(bb_consumer *consumer, gint64 timeout_ms)
@@ -169,7 +147,7 @@ GPtrArray *bb_consumer_ahead_take(bb_consumer *consumer, gint64 timeout_ms)
             send_commit(consumer);
     }
     if (!ahead->confirmed)
-        wait_for_answer(consumer, deadline);
+        (void)bb_consumer_await_commit(consumer, deadline);
     if (!ahead->confirmed)
         return NULL;
     GPtrArray *taken = g_ptr_array_new();

@@ -74,14 +74,31 @@ static void on_answer(rd_kafka_t *client, rd_kafka_resp_err_t code,
     bb_consumer_take_commit(consumer, code, list);
 }
 
-/* TRUE when no commit is without an answer any more. */
-static gboolean wait_for_answer(bb_consumer *consumer, gint64 deadline_ms)
+gboolean bb_consumer_await_commit(bb_consumer *consumer, gint64 deadline_ms)
 {
     enum { LOOK_MS = 50 };
     (void)rd_kafka_queue_poll_callback(consumer->commits, 0);
-    while (consumer->commit_open && bb_clock_monotonic_ms() < deadline_ms)
-        (void)rd_kafka_queue_poll_callback(consumer->commits, LOOK_MS);
-    return !consumer->commit_open;
+    while (consumer->commit_open) {
+        gint64 left = deadline_ms - bb_clock_monotonic_ms();
+        if (left <= 0)
+            return FALSE;
+        (void)rd_kafka_queue_poll_callback(consumer->commits, (int)MIN(left, LOOK_MS));
+    }
+    return TRUE;
+}
+
+void bb_consumer_send_offsets(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list,
+                              bb_commit_answer *answer)
+{
+    consumer->commit_open = TRUE;
+    rd_kafka_resp_err_t code =
+        BB_FAULT_ERRNO("commit.begin")
+            ? RD_KAFKA_RESP_ERR__TRANSPORT
+            : rd_kafka_commit_queue(consumer->client, list, consumer->commits, answer, consumer);
+    BB_FAULT("commit.sent");
+    if (code)
+        answer(consumer->client, code, list, consumer);
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 static void send_commit(bb_consumer *consumer)
@@ -89,17 +106,8 @@ static void send_commit(bb_consumer *consumer)
     rd_kafka_topic_partition_list_t *list = bb_partitions_to_commit(consumer->partitions);
     consumer->commit_code = RD_KAFKA_RESP_ERR_NO_ERROR;
     bb_consumer_hold_crowded(consumer);
-    if (!list)
-        return;
-    consumer->commit_open = TRUE;
-    rd_kafka_resp_err_t code =
-        BB_FAULT_ERRNO("commit.begin")
-            ? RD_KAFKA_RESP_ERR__TRANSPORT
-            : rd_kafka_commit_queue(consumer->client, list, consumer->commits, on_answer, consumer);
-    BB_FAULT("commit.sent");
-    if (code)
-        on_answer(consumer->client, code, list, consumer);
-    rd_kafka_topic_partition_list_destroy(list);
+    if (list)
+        bb_consumer_send_offsets(consumer, list, on_answer);
 }
 
 static void forget_committed(gint32 partition, bb_partition *state, void *user)
@@ -116,7 +124,7 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms)
     gint64 deadline_ms = bb_clock_monotonic_ms() + wait_ms;
     if (consumer->stores_at_ms) /* what the stores lack shows by the offset that is there */
         return TRUE;
-    gboolean answered = wait_for_answer(consumer, deadline_ms);
+    gboolean answered = bb_consumer_await_commit(consumer, deadline_ms);
     if (!answered && wait_ms == 0)
         return TRUE;
     /* an answer that did not come in time: what it was about is sent once more */
@@ -124,7 +132,8 @@ gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms)
         bb_partitions_each(consumer->partitions, forget_committed, consumer);
     send_commit(consumer);
     return wait_ms == 0 ||
-           (wait_for_answer(consumer, MAX(deadline_ms, bb_clock_monotonic_ms() + LAST_COMMIT_MS)) &&
+           (bb_consumer_await_commit(consumer,
+                                     MAX(deadline_ms, bb_clock_monotonic_ms() + LAST_COMMIT_MS)) &&
             !consumer->commit_code);
 }
 

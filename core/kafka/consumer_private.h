@@ -155,6 +155,9 @@ void bb_consumer_set_draining(bb_consumer *consumer, gboolean draining);
 void bb_consumer_forget(bb_consumer *consumer);
 /* Waits, bounded, until the lanes have finished what they hold; gives up the rest. */
 void bb_consumer_settle(bb_consumer *consumer, gint64 timeout_ms);
+/* Lets lanes without a thread work. The milliseconds until one has something to do; at most
+ * `limit_ms`. */
+gint64 bb_consumer_tick(bb_consumer *consumer, gint64 limit_ms);
 
 /* consumer.c */
 /* FALSE when that ended the consumer. */
@@ -175,6 +178,14 @@ gboolean bb_consumer_rejoin(bb_consumer *consumer);
 /* Commits what is new; unless it is to wait (0: not), later when a commit is without an answer yet.
  * FALSE when waiting for it showed that it failed or has no answer. */
 gboolean bb_consumer_commit(bb_consumer *consumer, gint64 wait_ms);
+/* The client's callback, with the consumer as its opaque. */
+typedef void bb_commit_answer(rd_kafka_t *client, rd_kafka_resp_err_t code,
+                              rd_kafka_topic_partition_list_t *list, void *opaque);
+/* Sends a commit of `list`, which is taken; only when none is without an answer. */
+void bb_consumer_send_offsets(bb_consumer *consumer, rd_kafka_topic_partition_list_t *list,
+                              bb_commit_answer *answer);
+/* Waits for the answer; TRUE when no commit is without one. */
+gboolean bb_consumer_await_commit(bb_consumer *consumer, gint64 deadline_ms);
 /* What became of a commit of `list` (NULL: of nothing). */
 void bb_consumer_take_commit(bb_consumer *consumer, rd_kafka_resp_err_t code,
                              const rd_kafka_topic_partition_list_t *list);

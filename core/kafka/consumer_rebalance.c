@@ -78,8 +78,7 @@ void bb_consumer_forget(bb_consumer *consumer)
         bb_worker_forget(g_ptr_array_index(consumer->workers, i), epoch);
 }
 
-/* The milliseconds until a lane without a thread has something to do; at most `limit_ms`. */
-static gint64 tick(bb_consumer *consumer, gint64 limit_ms)
+gint64 bb_consumer_tick(bb_consumer *consumer, gint64 limit_ms)
 {
     for (guint i = 0; i < consumer->workers->len; i++) {
         gint64 due = bb_worker_tick(g_ptr_array_index(consumer->workers, i));
@@ -115,7 +114,7 @@ static gboolean settle(bb_consumer *consumer, const rd_kafka_topic_partition_lis
     gint64 deadline = bb_clock_monotonic_ms() + timeout_ms;
     bb_consumer_set_draining(consumer, TRUE);
     for (;;) {
-        gint64 wait = tick(consumer, SETTLE_WAIT_MS);
+        gint64 wait = bb_consumer_tick(consumer, SETTLE_WAIT_MS);
         bb_consumer_collect(consumer, 0);
         gint64 left = deadline - bb_clock_monotonic_ms();
         if (is_settled(consumer, list) || left <= 0 ||

@@ -258,7 +258,7 @@ gboolean bb_runner_status(bb_runner *runner, const bb_event_type *type, bb_run_s
     return FALSE;
 }
 
-static void add_counts(bb_run_counts *sum, const bb_run_counts *one)
+void bb_run_counts_add(bb_run_counts *sum, const bb_run_counts *one)
 {
     sum->consumed += one->consumed;
     sum->handled += one->handled;
@@ -279,7 +279,7 @@ bb_run_counts bb_runner_counts(bb_runner *runner, const bb_event_type *type)
         if (own != type && own->source != type)
             continue;
         bb_run_counts one = bb_consumer_counts(consumer_at(runner, i));
-        add_counts(&sum, &one);
+        bb_run_counts_add(&sum, &one);
         if (own == type)
             sum.lag = one.lag;
     }

@@ -49,6 +49,8 @@ gboolean bb_runner_join(bb_runner *runner, GError **error);
 void bb_runner_free(bb_runner *runner);
 
 bb_run_counts bb_runner_counts(bb_runner *runner, const bb_event_type *type);
+/* Adds all but the lag. */
+void bb_run_counts_add(bb_run_counts *sum, const bb_run_counts *one);
 /* The last `n` dead letters of this process as text lines (for the demo): "topic/partition@offset
  * stage keyword pointer: message". */
 GPtrArray *bb_runner_last_dead_letters(bb_runner *runner, guint n);
