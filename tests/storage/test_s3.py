@@ -450,7 +450,7 @@ class OnceDelta(Once):
             self.configure(consume=f"group: {group}, order: partition, concurrency: 2, flush_interval: 50ms, batch_records: 20, "
                            "in_flight_records: 40", handler="checkpoint_every: 5", name=group + ".yaml")
             processes.append(self.start())
-        kit.wait_for(lambda: len(self.rows()) >= 2 * len(self.lines), 90)
+        kit.wait_for(lambda: len(self.rows()) >= 2 * len(self.lines), 240)
         self.assertEqual([kit.stop(process) for process in processes], [0, 0])
         ids = table_of(f"{self.under}/customer/user_event")[1]
         counts = duckdb.sql("SELECT n, count(*) FROM (SELECT count(*) AS n FROM ids GROUP BY event_id) GROUP BY n").fetchall()
