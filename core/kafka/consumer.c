@@ -439,6 +439,14 @@ static void read_records(bb_consumer *consumer, gint64 wait_ms)
     (void)bb_consumer_read(consumer, (int)(wait_ms - first_ms));
 }
 
+/* With `once` no batch waits for records that are not read any more. With transactions their own
+ * state says when to flush; with keep_order, draining lets records go behind others. */
+static void flush_at_ends(bb_consumer *consumer)
+{
+    if (!consumer->transaction && !consumer->order)
+        bb_consumer_set_draining(consumer, bb_consumer_has_read_all(consumer));
+}
+
 /* One turn of the loop; FALSE when `once` has seen it all. */
 static gboolean turn(bb_consumer *consumer)
 {
@@ -453,6 +461,7 @@ static gboolean turn(bb_consumer *consumer)
     if (once && consumer->has_assignment) {
         if (!bb_consumer_know_ends(consumer))
             return TRUE;
+        flush_at_ends(consumer);
         if (bb_consumer_reached_ends(consumer) && !bb_consumer_ahead_holds(consumer) &&
             bb_consumer_transaction_is_settled(consumer) && bb_consumer_group_is_done(consumer) &&
             (consumer->transaction || bb_consumer_commit_in_group(consumer)))

@@ -55,13 +55,16 @@ static void check_end(gint32 partition, bb_partition *state, void *user)
         found->all = FALSE;
 }
 
-gboolean bb_consumer_reached_ends(bb_consumer *consumer)
+gboolean bb_consumer_has_read_all(bb_consumer *consumer)
 {
-    ends found = {consumer, TRUE};
-    if (!consumer->has_assignment || consumer->in_flight_records)
-        return FALSE;
+    ends found = {consumer, consumer->has_assignment};
     bb_partitions_each(consumer->partitions, check_end, &found);
     return found.all;
+}
+
+gboolean bb_consumer_reached_ends(bb_consumer *consumer)
+{
+    return !consumer->in_flight_records && bb_consumer_has_read_all(consumer);
 }
 
 /* How far the group has come in all partitions; `ret_open` are those that are not at their ends. */

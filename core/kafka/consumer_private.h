@@ -48,6 +48,7 @@ struct bb_consumer {
 
     /* assignment: the consumer's thread only */
     gboolean has_assignment;
+    gboolean draining; /* the lanes were told */
     gboolean closing;
     gint64 rejoin_at_ms;                                /* 0: it is not due */
     gint64 group_look_at_ms, group_sum, group_moved_ms; /* of a member without partitions */
@@ -250,6 +251,8 @@ void bb_consumer_release_held(bb_consumer *consumer, const rd_kafka_topic_partit
 /* consumer_assign.c */
 /* `once`: TRUE when all ends are known, FALSE while Kafka does not answer. */
 gboolean bb_consumer_know_ends(bb_consumer *consumer);
+/* `once`: TRUE when everything up to the ends has been read. */
+gboolean bb_consumer_has_read_all(bb_consumer *consumer);
 /* `once`: TRUE when everything up to the ends is final. */
 gboolean bb_consumer_reached_ends(bb_consumer *consumer);
 /* `once`: TRUE when this member has partitions, or the others have come to the ends. Blocks for a

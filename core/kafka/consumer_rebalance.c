@@ -90,6 +90,9 @@ gint64 bb_consumer_tick(bb_consumer *consumer, gint64 limit_ms)
 
 void bb_consumer_set_draining(bb_consumer *consumer, gboolean draining)
 {
+    if (consumer->draining == draining)
+        return;
+    consumer->draining = draining;
     for (guint i = 0; i < consumer->workers->len; i++)
         bb_worker_set_draining(g_ptr_array_index(consumer->workers, i), draining);
 }

@@ -18,8 +18,7 @@ struct bb_consumer_transaction {
     bb_transaction state;
     bb_transaction_id id;
     bb_outbox *outbox;
-    gint64 floor;      /* batches before this epoch belong to an aborted transaction */
-    gboolean draining; /* the lanes were told */
+    gint64 floor; /* batches before this epoch belong to an aborted transaction */
 };
 
 static gint64 drain_ms(const bb_consumer *consumer)
@@ -235,14 +234,6 @@ static bb_transaction_outcome perform(bb_consumer *consumer, bb_transaction_acti
     }
 }
 
-static void tell_lanes(bb_consumer *consumer, gboolean draining)
-{
-    if (consumer->transaction->draining == draining)
-        return;
-    consumer->transaction->draining = draining;
-    bb_consumer_set_draining(consumer, draining);
-}
-
 /* One action of the state machine, done and answered. */
 static bb_transaction_action step(bb_consumer *consumer, gint64 timeout_ms)
 {
@@ -250,7 +241,7 @@ static bb_transaction_action step(bb_consumer *consumer, gint64 timeout_ms)
     g_autofree char *reason = NULL;
     const bb_transaction_view view = look(consumer);
     bb_transaction_action action = bb_transaction_next(&own->state, &view, bb_clock_monotonic_ms());
-    tell_lanes(consumer, action == BB_TRANSACTION_DRAIN);
+    bb_consumer_set_draining(consumer, action == BB_TRANSACTION_DRAIN);
     if (action == BB_TRANSACTION_READ || action == BB_TRANSACTION_DRAIN ||
         action == BB_TRANSACTION_WAIT)
         return action;

@@ -168,6 +168,19 @@ TEST_F(Runner, StopDrainsFlushesAndCommits)
     EXPECT_EQ((std::vector<gint64>{200, 200}), broker.committed(topic, 2, topic + "-group"));
 }
 
+TEST_F(Runner, OnceFlushesAtTheEndWithoutWaitingForMore)
+{
+    const std::string topic = broker.topic(2);
+    TopicType fake(topic, topic + "-group");
+    fake.settings->flush_interval_ms = 3600000;
+    fake.bind(handler, true);
+    broker.produce_good(topic, 0, 400, 2);
+    RunnerUnderTest run(broker.bootstrap, {&fake.type}, true);
+    EXPECT_EQ("", run.join());
+    EXPECT_EQ(400u, handler.durable.size());
+    EXPECT_EQ((std::vector<gint64>{200, 200}), broker.committed(topic, 2, topic + "-group"));
+}
+
 TEST_F(Runner, ARunningRunnerCommitsAsItGoesAndShowsItsLag)
 {
     const std::string topic = broker.topic(2);
