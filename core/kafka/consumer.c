@@ -420,6 +420,7 @@ static void keep_house(bb_consumer *consumer)
         consumer->commit_at_ms = now + consumer->type->settings->commit_interval_ms;
         (void)bb_consumer_commit(consumer, 0);
     }
+    bb_consumer_look_idle(consumer, now);
     if (now >= consumer->lag_at_ms) {
         consumer->lag_at_ms = now + LAG_MS;
         bb_consumer_update_lag(consumer);
@@ -616,6 +617,7 @@ void bb_consumer_free(bb_consumer *consumer)
     bb_tier_free(consumer->tier);
     bb_order_keeper_free(consumer->order);
     /* everything of the client must be given back before it ends: it waits for that */
+    bb_consumer_idle_end(consumer);
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);
     if (consumer->commits)

@@ -1,7 +1,7 @@
 /* Inside of a consumer, shared by its files: life and loop (consumer.c), the way of records
  * (consumer_flow.c), the map of finished ones (consumer_map.c), rebalances (consumer_rebalance.c),
- * order over retry topics (consumer_order.c), offsets (consumer_assign.c), what it tells
- * (consumer_status.c, consumer_metrics.c). */
+ * order over retry topics (consumer_order.c), offsets (consumer_assign.c), members without
+ * partitions (consumer_idle.c), what it tells (consumer_status.c, consumer_metrics.c). */
 #ifndef BB_CONSUMER_PRIVATE_H
 #define BB_CONSUMER_PRIVATE_H
 
@@ -52,6 +52,14 @@ struct bb_consumer {
     gboolean closing;
     gint64 rejoin_at_ms;                                /* 0: it is not due */
     gint64 group_look_at_ms, group_sum, group_moved_ms; /* of a member without partitions */
+    struct {
+        gint64 look_at_ms, wait_ms; /* 0: it has partitions, or no answer about them */
+        pthread_t thread;           /* asks Kafka about the group, while `asked` */
+        gboolean asked, fits;       /* one is without an answer, which still counts */
+        gboolean said;
+        int holders;   /* the thread's until it answered */
+        gint answered; /* atomic */
+    } idle;
     GArray *cut;         /* gint32: partitions whose log was cut, as Kafka told */
     gboolean gone;       /* what was to be read next: the next assignment places anew */
     gboolean committed;  /* an offset, at some time */
@@ -174,6 +182,17 @@ void bb_consumer_ask_stores(bb_consumer *consumer);
 void bb_consumer_displaced(bb_consumer *consumer, const rd_kafka_message_t *message);
 /* Joins the group anew when that is due. FALSE when that ended the consumer. */
 gboolean bb_consumer_rejoin(bb_consumer *consumer);
+
+/* consumer_idle.c */
+/* Of a member without partitions: asks about its group now and then, without waiting for it, and
+ * makes it join anew when nobody there has a partition. [consumer's thread] */
+void bb_consumer_look_idle(bb_consumer *consumer, gint64 now_ms);
+/* Members that hold a partition of any topic; -1: not known, or the group is just sharing out. */
+int bb_consumer_count_holders(const struct rd_kafka_group_info *group);
+/* What that said. [consumer's thread] */
+void bb_consumer_take_holders(bb_consumer *consumer, int holders, gint64 now_ms);
+/* Before the client ends: waits, bounded, for the thread that asks with it. */
+void bb_consumer_idle_end(bb_consumer *consumer);
 
 /* consumer_commit.c */
 /* Commits what is new; unless it is to wait (0: not), later when a commit is without an answer yet.

@@ -19,6 +19,7 @@ from tools import kit  # noqa: E402
 
 STORM = int(os.environ.get("BUSBAR_GROUPS_STORM", "3"))
 PARTITIONS = 6
+LOOKED_AT = 15  # seconds without partitions, then a member asks about its group
 PARKING = os.path.join(kit.ROOT, "docs", "examples", "config-only", "schemas", "entered.json")
 # Members notice each other in half a second instead of some.
 PROPERTIES = "\n".join(["group.initial.rebalance.delay.ms=0", "group.consumer.min.heartbeat.interval.ms=500",
@@ -30,10 +31,15 @@ def active_gates():
     return {gate["name"] for gate in gates if gate["active"]}
 
 
-class Groups(unittest.TestCase):
+class Members(unittest.TestCase):
+    """What the tests of groups have in common."""
+    @classmethod
+    def make_kafka(cls):
+        return kit.Kafka.shared(PROPERTIES)
+
     @classmethod
     def setUpClass(cls):
-        cls.kafka = kit.Kafka.shared(PROPERTIES)
+        cls.kafka = cls.make_kafka()
         cls.addClassCleanup(cls.kafka.close)
         temporary = tempfile.TemporaryDirectory(prefix="busbar-groups-")
         cls.addClassCleanup(temporary.cleanup)
@@ -109,6 +115,8 @@ class Groups(unittest.TestCase):
         self.addCleanup(end)
         return end
 
+
+class Groups(Members):
     def storm(self, consume, properties=", heartbeat.interval.ms: 500", more="", flush="20ms", clean=True, until=""):
         """One member stays, the other joins and leaves again and again, until the log of the first has `until`."""
         self.kafka.topic(self.topic, PARTITIONS)
@@ -282,6 +290,41 @@ class Groups(unittest.TestCase):
         self.assertRegex(text, rf"{path}:1:\d+: `session.timeout.ms` cannot be used by parking.entered.*"
                                "group.consumer.session.timeout.ms")
         self.assertRegex(text, "`heartbeat.interval.ms` .*group.consumer.heartbeat.interval.ms")
+
+    def test_a_member_that_is_rightly_without_partitions_lets_the_others_be(self):
+        self.kafka.topic(self.topic, 1)
+        config = self.config("")
+        members = [self.member(config), self.member(config, "two")]
+        kit.wait_for(lambda: "assigned: none" in self.log() + self.log("two") and "assigned: 0" in self.log() + self.log("two"), 30)
+        time.sleep(3)
+        before = [self.log(), self.log("two")]
+        time.sleep(LOOKED_AT + 5)
+        self.assertEqual([self.log(), self.log("two")], before)
+        self.assertEqual([kit.stop(member) for member in members], [0, 0])
+
+
+class Overlooked(Members):
+    """The broker lets a new group wait for its members for some seconds."""
+    @classmethod
+    def make_kafka(cls):
+        return kit.Kafka(properties="group.initial.rebalance.delay.ms=6000").start()
+
+    def test_a_member_that_was_given_nothing_because_the_topic_was_not_known_joins_anew(self):
+        """The topic is away while the leader of the group shares it out, and back before the client looks at it again: as on a
+        cluster whose brokers do not hear of a topic at the same time."""
+        if "topic-id-cache" in self.gates:
+            self.skipTest("a topic that is made anew may end this client")
+        self.kafka.client("create", self.topic, "3")
+        config = self.config("", ", topic.metadata.refresh.interval.ms: 20000")
+        member = self.member(config)
+        time.sleep(2)  # it has joined, and waits for the others
+        self.kafka.client("delete", self.topic)
+        kit.wait_for(lambda: "assigned: none" in self.log(), 30)
+        self.kafka.client("create", self.topic, "3")
+        self.publish(config, 0, 30)
+        kit.wait_for(lambda: len(self.archived()) == 30, LOOKED_AT + 30)
+        self.assertEqual(self.log().count("has shared out no partition"), 1, self.log())
+        self.assertEqual(kit.stop(member), 0, self.log())
 
 
 if __name__ == "__main__":

@@ -138,6 +138,14 @@ rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *client,
     return RD_KAFKA_RESP_ERR__TIMED_OUT;
 }
 
+rd_kafka_resp_err_t rd_kafka_list_groups(rd_kafka_t *client, const char *group,
+                                         const struct rd_kafka_group_list **list, int timeout_ms)
+{
+    static auto *next = real<decltype(rd_kafka_list_groups)>("rd_kafka_list_groups");
+    count(said.listed);
+    return next(client, group, list, timeout_ms);
+}
+
 rd_kafka_consumer_group_metadata_t *rd_kafka_consumer_group_metadata(rd_kafka_t *client)
 {
     static auto *next =

@@ -33,7 +33,7 @@ struct Said {
     int asked = 0;                               /* what is committed */
     std::string silent_topic; /* set before threads start: while `silent`, its ends are not told */
     int silent = 0, unanswered = 0; /* any thread, atomic; questions for them */
-    int assigned = 0, unassigned = 0, whole = 0, forgotten = 0;
+    int assigned = 0, unassigned = 0, whole = 0, forgotten = 0, listed = 0;
 
     /* of transactions, on the owner's thread */
     Refusal init, begin, offsets, end, abort;

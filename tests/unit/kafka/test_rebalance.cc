@@ -373,6 +373,85 @@ TEST_F(Rebalance, AnEmptyAssignmentIsOne)
     EXPECT_FALSE(consumer->has_assignment);
 }
 
+// Says when it asked about the group, in seconds from the beginning of an empty assignment.
+TEST_F(Rebalance, AMemberWithoutPartitionsAsksAboutItsGroupEverMoreRarely)
+{
+    make("EAGER");
+    assign({});
+    std::vector<int> asked;
+    for (int second = 0; second <= 800; second++) {
+        bb_consumer_look_idle(consumer, 1000 + second * 1000);
+        if (consumer->idle.asked)
+            asked.push_back(second);
+        while (consumer->idle.asked) { // what the mock cluster does not know: no answer hangs
+            std::this_thread::yield();
+            bb_consumer_look_idle(consumer, 1000 + second * 1000);
+        }
+        EXPECT_EQ(0, consumer->rejoin_at_ms);
+    }
+    EXPECT_EQ((std::vector<int>{15, 45, 105, 225, 465, 705}), asked);
+    EXPECT_EQ(asked.size(), static_cast<size_t>(said.listed));
+}
+
+TEST_F(Rebalance, AMemberThatIsRightlyWithoutPartitionsDoesNotJoinAnew)
+{
+    make("EAGER");
+    assign({});
+    for (int holders : {3, 1, -1}) {
+        bb_consumer_take_holders(consumer, holders, 5000);
+        EXPECT_EQ(0, consumer->rejoin_at_ms);
+    }
+}
+
+TEST_F(Rebalance, AMemberThatWasOverlookedJoinsAnewAndWaitsLongerForTheNextTime)
+{
+    make("EAGER");
+    assign({});
+    bb_consumer_look_idle(consumer, 1000);
+    bb_consumer_look_idle(consumer, 16000);
+    EXPECT_TRUE(consumer->idle.asked);
+    bb_consumer_take_holders(consumer, 0, 16100);
+    EXPECT_EQ(16100, consumer->rejoin_at_ms);
+    EXPECT_TRUE(consumer->idle.said);
+    revoke({});
+    bb_consumer_look_idle(consumer, 16200);
+    EXPECT_FALSE(consumer->idle.fits);
+    assign({});
+    bb_consumer_look_idle(consumer, 17000);
+    EXPECT_EQ(47000, consumer->idle.look_at_ms);
+}
+
+TEST_F(Rebalance, AMemberWithPartitionsAsksNothingAndBeginsAnewWithoutThem)
+{
+    make("EAGER");
+    assign({});
+    bb_consumer_look_idle(consumer, 1000);
+    bb_consumer_look_idle(consumer, 16000);
+    bb_consumer_take_holders(consumer, 0, 16100);
+    revoke({});
+    assign({0});
+    for (gint64 now = 17000; now < 900000; now += 1000)
+        bb_consumer_look_idle(consumer, now);
+    EXPECT_FALSE(consumer->idle.fits);
+    bb_consumer_idle_end(consumer);
+    EXPECT_EQ(1, said.listed);
+    EXPECT_FALSE(consumer->idle.said);
+    revoke({0});
+    assign({});
+    bb_consumer_look_idle(consumer, 900000);
+    EXPECT_EQ(915000, consumer->idle.look_at_ms);
+}
+
+TEST_F(Rebalance, AMemberByTheConsumerProtocolAsksNothing)
+{
+    make("COOPERATIVE");
+    event->settings->assignment = BB_ASSIGN_CONSUMER;
+    assign({});
+    for (gint64 now = 1000; now < 900000; now += 1000)
+        bb_consumer_look_idle(consumer, now);
+    EXPECT_EQ(0, said.listed);
+}
+
 TEST_F(Rebalance, APartitionThatIsNotInHandIsGivenBackWell)
 {
     refused[0] = 3;
