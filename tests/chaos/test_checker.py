@@ -101,6 +101,35 @@ class Checker(unittest.TestCase):
     def test_repeats_are_caught_in_exactly_once(self):
         self.caught(Sound(repeats=20), "duplicates", 20, mode="exactly_once", repeats=True)
 
+    def written_twice(self):
+        """The last events of partition 0 stand there again, as a producer writes them that lost its answer with the broker; each of the
+        two was handled."""
+        ledger = Sound()
+        end = max(row[1] for row in ledger.topic if row[0] == 0) + 1
+        taken = {row[2]: row for row in ledger.out[1] if row[1] == 0}
+        rows = [row for row in ledger.topic if row[0] == 0 and row[1] in taken][-4:]
+        time = ledger.commits[-1][0]
+        for number, (partition, offset, *rest) in enumerate(rows):
+            time += STEP
+            ledger.topic.append([partition, end + number, *rest])
+            ledger.out[1].append([time, partition, end + number, *taken[offset][3:]])
+            ledger.commits.append([time + STEP // 2, partition, end + number + 1])
+        return ledger
+
+    def test_what_was_written_twice_is_handled_twice(self):
+        result = self.judge(self.written_twice())
+        self.assertTrue(result["ok"], result)
+
+    def test_what_was_written_twice_and_handled_once(self):
+        ledger = self.written_twice()
+        del ledger.out[1][-1]
+        self.caught(ledger, "lost", 1)
+
+    def test_what_was_written_twice_and_handled_three_times(self):
+        ledger = self.written_twice()
+        ledger.out[1].append([ledger.out[1][-1][0] + 1, *ledger.out[1][-1][1:]])
+        self.caught(ledger, "duplicates", 1)
+
     def test_a_dropped_event(self):
         ledger = Sound()
         del ledger.out[0][30]
