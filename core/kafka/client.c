@@ -14,6 +14,7 @@
 #define WAIT_SLICE_MS 200
 #define ERROR_TEXT_BYTES 512
 #define MAX_SUBJECTS 256
+#define STATISTICS_MS "10000"
 
 /* What was said lately. librdkafka logs from its own threads and repeats itself several times a
  * second, so this belongs to the log sink and is shared by all clients. */
@@ -128,6 +129,38 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
     }
 }
 
+static char *bootstrap_of(const rd_kafka_t *client)
+{
+    const rd_kafka_conf_t *conf = rd_kafka_conf((rd_kafka_t *)client);
+    size_t size = 0;
+    if (rd_kafka_conf_get(conf, "bootstrap.servers", NULL, &size) != RD_KAFKA_CONF_OK)
+        return g_strdup("");
+    char *list = g_malloc0(size);
+    (void)rd_kafka_conf_get(conf, "bootstrap.servers", list, &size);
+    return list;
+}
+
+gboolean bb_kafka_is_cut_off(const char *statistics)
+{
+    return !strstr(statistics, "\"source\":\"learned\", \"state\":\"UP\"") &&
+           !strstr(statistics, "\"source\":\"configured\", \"state\":\"UP\"");
+}
+
+/* Of the gate no-brokers: a client that is connected to nobody gets the brokers of
+ * bootstrap.servers again; those that it has already do not come twice. [the thread that polls the
+ * client] */
+static int on_statistics(rd_kafka_t *client, char *json, size_t size, void *opaque)
+{
+    (void)size;
+    (void)opaque;
+    if (!bb_kafka_is_cut_off(json))
+        return 0;
+    g_autofree char *list = bootstrap_of(client);
+    bb_log_debug("no connection to Kafka: beginning again with %s", list);
+    (void)rd_kafka_brokers_add(client, list);
+    return 0; /* the library frees the text */
+}
+
 static gboolean set(rd_kafka_conf_t *conf, const char *name, const char *value, gboolean secret,
                     GError **error)
 {
@@ -182,8 +215,13 @@ static gboolean set_extra(rd_kafka_conf_t *conf, const char *const *extra, GErro
 /* Settings without which a version of the library cannot be used; the user's come later and win. */
 static gboolean set_for_version(rd_kafka_conf_t *conf, GError **error)
 {
-    return !bb_gate_active(BB_GATE_PUSH_METRICS) ||
-           set(conf, "enable.metrics.push", "false", FALSE, error);
+    if (bb_gate_active(BB_GATE_PUSH_METRICS) &&
+        !set(conf, "enable.metrics.push", "false", FALSE, error))
+        return FALSE;
+    if (!bb_gate_active(BB_GATE_NO_BROKERS))
+        return TRUE;
+    rd_kafka_conf_set_stats_cb(conf, on_statistics);
+    return set(conf, "statistics.interval.ms", STATISTICS_MS, FALSE, error);
 }
 
 rd_kafka_conf_t *bb_kafka_conf_new(const bb_settings *settings, const char *const *extra,
@@ -241,14 +279,6 @@ rd_kafka_t *bb_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, GError **e
         g_set_error(error, BB_ERROR, BB_ERROR_USAGE, "kafka: %s", reason);
     }
     return client;
-}
-
-static char *bootstrap_of(const rd_kafka_t *client)
-{
-    char list[ERROR_TEXT_BYTES] = "";
-    size_t size = sizeof list;
-    (void)rd_kafka_conf_get(rd_kafka_conf((rd_kafka_t *)client), "bootstrap.servers", list, &size);
-    return g_strdup(list);
 }
 
 static void fail_wait(const rd_kafka_t *client, gint64 waited_ms, const char *cause,

@@ -19,6 +19,9 @@ gboolean bb_kafka_conf_default(rd_kafka_conf_t *conf, const bb_settings *setting
 /* Makes the client; takes `conf` over in any case. */
 rd_kafka_t *bb_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, GError **error);
 
+/* TRUE when `statistics`, the library's JSON of a client, has no broker that it is connected to. */
+gboolean bb_kafka_is_cut_off(const char *statistics);
+
 /* Waits until a broker answers a metadata request. `timeout_ms` -1: for ever, saying so every few
  * seconds; `stop` may become non-zero to give up. BB_ERROR_KAFKA names the bootstrap list and what
  * was tried. */

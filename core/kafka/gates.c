@@ -169,6 +169,14 @@ static const bb_gate gates[BB_GATE_COUNT] = {
          "all that is produced goes one request at a time to each broker "
          "(max.in.flight.requests.per.connection is 1 unless the configuration says otherwise)",
          "measured with 2.16.0 and Kafka 4.3.1"},
+    [BB_GATE_NO_BROKERS] =
+        {"no-brokers", V(2, 10, 0), WITHOUT_END, FALSE,
+         "brokers that the cluster does not name are forgotten; after an answer that names none, "
+         "as "
+         "that of a broker that stops, a client may never find one again",
+         "a client that is connected to nobody is given the brokers of bootstrap.servers again, "
+         "every ten seconds (statistics.interval.ms)",
+         "#5301; met with 2.16.0 and Kafka 4.3.1"},
 };
 
 const bb_gate *bb_gate_get(bb_gate_id id)

@@ -33,6 +33,7 @@ typedef enum {
     BB_GATE_SEEK_TIMEOUT,
     BB_GATE_TORN_TRANSACTIONS,
     BB_GATE_EARLY_ACKS,
+    BB_GATE_NO_BROKERS,
     BB_GATE_COUNT
 } bb_gate_id;
 

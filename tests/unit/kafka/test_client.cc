@@ -4,7 +4,7 @@
 #include <atomic>
 #include <mutex>
 
-#include "support.h"
+#include "transaction_support.h"
 
 TEST(KafkaClient, SettingsThenExtraDecide)
 {
@@ -170,4 +170,47 @@ TEST(KafkaClient, AnEndThatIsDue)
                                       bb_kafka_conf_new(settings.get(), nullptr, nullptr), &error);
     ASSERT_NE(nullptr, client) << take(&error);
     EXPECT_TRUE(bb_kafka_end(client, 20000));
+}
+
+namespace
+{
+
+/* What a client tells of itself, ten times a second. */
+struct Told {
+    std::string statistics;
+    static int take(rd_kafka_t *, char *json, size_t size, void *opaque)
+    {
+        static_cast<Told *>(opaque)->statistics.assign(json, size);
+        return 0;
+    }
+    bool until_cut_off(rd_kafka_t *client, bool wanted)
+    {
+        for (int i = 0; i < 300; i++) {
+            rd_kafka_poll(client, 100);
+            if (!statistics.empty() && (bb_kafka_is_cut_off(statistics.c_str()) != FALSE) == wanted)
+                return true;
+        }
+        return false;
+    }
+};
+
+} // namespace
+
+TEST(KafkaClient, TheLibrarysStatisticsTellAClientThatIsCutOff)
+{
+    Cluster cluster;
+    Told told;
+    Settings settings(cluster.bootstrap);
+    settings.add("statistics.interval.ms", "100");
+    rd_kafka_conf_t *conf = bb_kafka_conf_new(settings.get(), nullptr, nullptr);
+    rd_kafka_conf_set_opaque(conf, &told);
+    rd_kafka_conf_set_stats_cb(conf, Told::take);
+    GError *error = nullptr;
+    rd_kafka_t *client = bb_kafka_new(RD_KAFKA_PRODUCER, conf, &error);
+    ASSERT_NE(nullptr, client) << ::take(&error);
+    ASSERT_TRUE(bb_kafka_wait(client, 20000, nullptr, &error)) << ::take(&error);
+    EXPECT_TRUE(told.until_cut_off(client, false)) << told.statistics;
+    cluster.set_down();
+    EXPECT_TRUE(told.until_cut_off(client, true)) << told.statistics;
+    rd_kafka_destroy(client);
 }

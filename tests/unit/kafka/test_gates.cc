@@ -65,6 +65,8 @@ TEST(KafkaGates, RangesBeginWithTheFirstAndEndBeforeTheLast)
         {BB_GATE_METADATA_RACE, version(2, 10, 1), false},
         {BB_GATE_HELD_OBJECTS, version(2, 0, 2), true},
         {BB_GATE_HELD_OBJECTS, version(2, 16, 1), true},
+        {BB_GATE_NO_BROKERS, version(2, 9, 0), false},
+        {BB_GATE_NO_BROKERS, version(2, 10, 0), true},
         /* release candidates are of their release */
         {BB_GATE_NO_FETCH_BACKOFF, (version(2, 2, 0) & ~0xff) | 0x01, false},
     };
