@@ -49,9 +49,16 @@ gboolean bb_consumer_ahead_holds(const bb_consumer *consumer)
     return consumer->ahead && consumer->ahead->held->len > 0;
 }
 
-gboolean bb_consumer_ahead_is_sent(const bb_consumer *consumer)
+/* Of what is held, the first so many records: a commit of them has no answer, or failed in doubt.
+ */
+static guint count_unsure(const bb_consumer_ahead *ahead)
 {
-    return consumer->ahead->covered > 0;
+    return MAX(ahead->doubtful, ahead->covered);
+}
+
+gboolean bb_consumer_ahead_may_be_committed(const bb_consumer *consumer)
+{
+    return count_unsure(consumer->ahead) > 0;
 }
 
 /* What was finished beyond the offset before the start stays noted, so that it is not handled
@@ -172,7 +179,7 @@ void bb_consumer_ahead_let_go(bb_consumer *consumer, const rd_kafka_topic_partit
 {
     bb_consumer_ahead *ahead = consumer->ahead;
     guint kept = 0, covered = 0, doubtful = 0, lost = 0;
-    guint unsure = MAX(ahead->doubtful, ahead->covered); /* at the beginning of what is held */
+    guint unsure = count_unsure(ahead);
     for (guint i = 0; i < ahead->held->len; i++) {
         rd_kafka_message_t *message = g_steal_pointer(&g_ptr_array_index(ahead->held, i));
         if (is_named(list, message->partition)) {

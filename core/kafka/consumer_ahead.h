@@ -18,8 +18,8 @@ void bb_consumer_ahead_free(bb_consumer_ahead *ahead);
 void bb_consumer_ahead_hold(bb_consumer *consumer, rd_kafka_message_t *message);
 /* TRUE when a record is held. */
 gboolean bb_consumer_ahead_holds(const bb_consumer *consumer);
-/* TRUE when a commit of what is held was sent and has not failed. */
-gboolean bb_consumer_ahead_is_sent(const bb_consumer *consumer);
+/* TRUE when a commit of what is held was sent and has no answer, or one that leaves it open. */
+gboolean bb_consumer_ahead_may_be_committed(const bb_consumer *consumer);
 /* Commits what is held, and waits up to `timeout_ms` for the answer; one that failed is tried again
  * a little later. Returns the records whose commit is confirmed (rd_kafka_message_t *, the
  * caller's); NULL: none. */

@@ -253,10 +253,17 @@ static void hand_confirmed(bb_consumer *consumer, gint64 timeout_ms)
 void bb_consumer_let_go(bb_consumer *consumer, const rd_kafka_topic_partition_list_t *list,
                         gint64 timeout_ms)
 {
+    gint64 left = timeout_ms, deadline_ms = bb_clock_monotonic_ms() + timeout_ms;
     if (!consumer->ahead)
         return;
-    if (bb_consumer_ahead_is_sent(consumer))
-        hand_confirmed(consumer, timeout_ms);
+    /* what is committed, or may be, nobody else reads: it is found out while there is time */
+    while (left >= 0 && bb_consumer_ahead_may_be_committed(consumer)) {
+        hand_confirmed(consumer, left);
+        left = deadline_ms - bb_clock_monotonic_ms();
+        if (left <= 0 || bb_consumer_is_expelled(consumer) ||
+            g_atomic_int_get(&consumer->stopping) == BB_STOP_FAST)
+            break;
+    }
     bb_consumer_ahead_let_go(consumer, list);
 }
 

@@ -549,6 +549,24 @@ TEST_F(Rebalance, AtMostOnceHandsNothingOverBeforeACommitAndTellsWhatMayBeLost)
     EXPECT_TRUE(is_whole(0));
 }
 
+TEST_F(Rebalance, AtMostOnceFindsOutWhatMayBeCommittedWhileThereIsTime)
+{
+    event->settings->delivery = BB_AT_MOST_ONCE;
+    said.commit = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    make("EAGER");
+    assign({0});
+    ASSERT_TRUE(until([this] { return bb_consumer_ahead_holds(consumer) != 0; }));
+    for (int i = 0; i < 10; i++)
+        (void)bb_consumer_read(consumer, 20);
+    EXPECT_TRUE(passed.empty());
+    said.commit = RD_KAFKA_RESP_ERR_NO_ERROR;
+    const_cast<bb_settings *>(settings->get())->drain_ms = 30000;
+    revoke({0});
+    EXPECT_EQ(0, bb_metric_value(consumer->metrics.lost));
+    EXPECT_FALSE(passed[0].empty());
+    EXPECT_TRUE(is_once(0));
+}
+
 TEST_F(Rebalance, AtMostOnceLosesNothingWhenTheCommitIsRefused)
 {
     event->settings->delivery = BB_AT_MOST_ONCE;
