@@ -85,6 +85,7 @@ static bool read_entry(ch_entry *entry, const json_t *row)
     entry->settled = json_integer_value(json_array_get(row, 3)) != 0;
     entry->block = json_integer_value(json_array_get(row, 7));
     entry->age_seconds = json_integer_value(json_array_get(row, 8));
+    entry->version = (uint64_t)json_integer_value(json_array_get(row, 9));
     return read_text(entry->writer, sizeof(entry->writer), row, 0) &&
            read_text(entry->owner, sizeof(entry->owner), row, 2) &&
            read_text(entry->token, sizeof(entry->token), row, 6) &&
@@ -111,7 +112,7 @@ bool ch_journal_read(ch_journal *journal, int32_t partition, ch_entry **ret_entr
 {
     json_t *rows = query(journal,
                          "writer, epoch, owner, settled, stored, pending, token, block, "
-                         "dateDiff('second', changed, now())",
+                         "dateDiff('second', changed, now()), version",
                          "FINAL", partition, "", fault);
     if (!rows)
         return false;
@@ -158,36 +159,49 @@ static const char *encoding_of(const json_t *row)
     return text && strcmp(text, "zstd") == 0 ? "zstd" : text && *text ? "gzip" : "";
 }
 
-bool ch_journal_payload(ch_journal *journal, int32_t partition, const ch_entry *entry,
-                        ch_insert *ret_insert, handler_buffer *ret_sql, handler_buffer *ret_body,
-                        ch_fault *fault)
+/* The body of the insert as it is recorded; nothing where the writer has gone on. */
+static bool read_body(ch_journal *journal, int32_t partition, const char *of_entry,
+                      handler_buffer *body, ch_fault *fault)
 {
+    busbar_bytes found = {NULL, 0};
     handler_buffer sql = {.data = NULL};
-    char more[64];
-    busbar_bytes body = {NULL, 0};
-    (void)snprintf(more, sizeof(more), " AND writer = '%s'", entry->writer);
-    json_t *rows = query(journal, "target, columns, encoding", "FINAL", partition, more, fault);
-    if (!rows)
-        return false;
-    const json_t *row = json_array_get(rows, 0);
-    *ret_insert = (ch_insert){.token = entry->token, .encoding = encoding_of(row)};
     bool good =
-        row && write_payload_insert(journal, row, ret_sql) &&
         handler_buffer_format(&sql, "SELECT payload FROM %s FINAL WHERE %s AND partition = %d%s",
-                              journal->table.data, journal->where.data, partition, more) &&
+                              journal->table.data, journal->where.data, partition, of_entry) &&
         ch_sql(&sql);
-    json_decref(rows);
     if (!good)
-        ch_fault_set(fault, CH_FAULT_PASSING, "out of memory, or a batch of %s has vanished",
-                     journal->table.data);
-    good = good && ch_client_value(journal->client, sql.data, &body, fault);
-    if (good && !handler_buffer_add(ret_body, body.data, body.size)) {
+        ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+    good = good && ch_client_value(journal->client, sql.data, &found, fault);
+    if (good && !handler_buffer_add(body, found.data, found.size)) {
         ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
         good = false;
     }
     handler_buffer_clear(&sql);
-    ret_insert->sql = ret_sql->data;
-    ret_insert->body = (busbar_bytes){ret_body->data, ret_body->size};
+    return good;
+}
+
+bool ch_journal_payload(ch_journal *journal, int32_t partition, const ch_entry *entry,
+                        ch_insert *ret_insert, handler_buffer *ret_sql, handler_buffer *ret_body,
+                        ch_fault *fault)
+{
+    char of_entry[96];
+    (void)snprintf(of_entry, sizeof(of_entry), " AND writer = '%s' AND version = %" PRIu64,
+                   entry->writer, entry->version);
+    json_t *rows = query(journal, "target, columns, encoding", "FINAL", partition, of_entry, fault);
+    if (!rows)
+        return false;
+    const json_t *row = json_array_get(rows, 0);
+    *ret_insert = (ch_insert){.token = entry->token, .encoding = encoding_of(row)};
+    bool good = !row || write_payload_insert(journal, row, ret_sql);
+    if (!good)
+        ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+    if (good && row)
+        good = read_body(journal, partition, of_entry, ret_body, fault);
+    json_decref(rows);
+    if (good && ret_body->size) { /* a batch is never empty */
+        ret_insert->sql = ret_sql->data;
+        ret_insert->body = (busbar_bytes){ret_body->data, ret_body->size};
+    }
     return good;
 }
 

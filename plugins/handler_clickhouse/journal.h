@@ -17,7 +17,7 @@ typedef struct ch_entry {
     char owner[CH_OWNER_SIZE]; /* process/assignment */
     char token[CH_TOKEN_SIZE]; /* of the batch that is pending */
     uint64_t epoch;
-    uint64_t version;
+    uint64_t version;       /* of the writer's row */
     bool settled;           /* all that was pending below its epoch is stored or void */
     handler_ranges stored;  /* offsets */
     handler_ranges pending; /* offsets of the batch about to be inserted; none: there is none */
@@ -56,7 +56,8 @@ int ch_entry_compare(const ch_entry *a, uint64_t epoch, const char *owner);
 /* What all writers of a partition say. False after a fault; free them. */
 bool ch_journal_read(ch_journal *journal, int32_t partition, ch_entry **ret_entries,
                      size_t *ret_count, ch_fault *fault);
-/* The pending batch of a writer as an insert of its own; free `ret_sql` and `ret_body`. */
+/* The pending batch of an entry that was read, as an insert of its own; without `sql` when the
+ * writer has gone on since, so that it is pending no more. Free `ret_sql` and `ret_body`. */
 bool ch_journal_payload(ch_journal *journal, int32_t partition, const ch_entry *entry,
                         ch_insert *ret_insert, handler_buffer *ret_sql, handler_buffer *ret_body,
                         ch_fault *fault);

@@ -4,13 +4,21 @@
  * reads; whoever stores writes what it is about to insert, then reads the epochs. So either the
  * taker sees the batch and repeats it under its token, or the other one sees the new epoch and
  * inserts nothing. A batch below the epoch of a taker that has settled, and that it did not see, is
- * of the second kind and void. */
+ * of the second kind and void.
+ *
+ * Lanes of one process share an epoch, so they repeat for each other what they see, under its
+ * token. A lane that does not know what became of its batch begins a new epoch: its record may
+ * come later, or hold a row that the server refuses today, and must be void then, for the rows are
+ * in other batches. */
 #include "places.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+/* At what the writers say while others go on. */
+enum { LOOKS = 20 };
 
 bool ch_places_init(ch_places *places, ch_journal *journal, const ch_table *table,
                     const ch_settings *settings, const busbar_binding *binding)
@@ -63,6 +71,7 @@ typedef struct view {
     bool mine;               /* this process has it with this assignment */
     bool former;             /* it has had it with this assignment, and lost it */
     bool stale;              /* it has it with a later assignment */
+    bool moved;              /* a writer has gone on since */
 } view;
 
 static void look(const ch_place *place, const ch_places *places, view *seen)
@@ -111,13 +120,15 @@ static bool beyond_window(const ch_places *places, const ch_entry *entry)
 
 /* Inserts a batch that was recorded and not confirmed. What holds a row that the server refuses
  * was never inserted; its records come again. */
-static bool repeat(ch_places *places, ch_place *place, const ch_entry *entry, ch_fault *fault)
+static bool repeat(ch_places *places, ch_place *place, const ch_entry *entry, bool *ret_moved,
+                   ch_fault *fault)
 {
     ch_insert insert;
     handler_buffer sql = {.data = NULL}, body = {.data = NULL};
     bool good =
         ch_journal_payload(places->journal, place->partition, entry, &insert, &sql, &body, fault);
-    if (good) {
+    *ret_moved = good && !insert.sql;
+    if (good && insert.sql) {
         places->uncertain += beyond_window(places, entry) ? 1 : 0;
         good = ch_client_insert(places->journal->client, &insert, fault);
         bool refused = !good && fault->kind == CH_FAULT_DATA;
@@ -153,7 +164,7 @@ static bool is_open(const ch_place *place, const view *seen, const ch_entry *ent
 }
 
 /* What all have stored, and then what was left open. */
-static bool settle(ch_places *places, ch_place *place, const view *seen, ch_fault *fault)
+static bool catch_up(ch_places *places, ch_place *place, view *seen, ch_fault *fault)
 {
     bool good = ch_journal_newest_block(places->journal, &places->block, fault);
     for (size_t i = 0; good && i < seen->count; i++) {
@@ -161,22 +172,34 @@ static bool settle(ch_places *places, ch_place *place, const view *seen, ch_faul
         if (!good)
             ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
     }
-    for (size_t i = 0; good && i < seen->count; i++) {
+    for (size_t i = 0; good && !seen->moved && i < seen->count; i++) {
         if (is_open(place, seen, &seen->entries[i]))
-            good = repeat(places, place, &seen->entries[i], fault);
+            good = repeat(places, place, &seen->entries[i], &seen->moved, fault);
     }
-    if (!good)
+    return good;
+}
+
+/* Sees whether the partition is ours as said, and does what is left to do. */
+static bool settle(ch_places *places, ch_place *place, bool *ret_moved, ch_fault *fault)
+{
+    view seen;
+    if (!read_view(places, place, &seen, fault))
         return false;
-    place->entry.settled = true;
-    place->entry.block = places->block;
-    write_entry(places, place);
-    return ch_journal_write(places->journal, fault);
+    bool good = seen.top && ch_entry_compare(seen.top, place->entry.epoch, place->entry.owner) == 0;
+    if (!good)
+        ch_fault_set(fault, CH_FAULT_PASSING,
+                     "partition %d is being taken by another worker at the same time",
+                     place->partition);
+    good = good && catch_up(places, place, &seen, fault);
+    *ret_moved = seen.moved;
+    ch_entries_free(seen.entries, seen.count);
+    return good;
 }
 
 /* Says that the partition is ours, and sees whether that holds. */
 static bool claim(ch_places *places, ch_place *place, uint64_t epoch, ch_fault *fault)
 {
-    view seen;
+    bool moved = true;
     uint64_t random = 0;
     if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
         ch_fault_set(fault, CH_FAULT_PASSING, "the system has no random numbers");
@@ -189,16 +212,20 @@ static bool claim(ch_places *places, ch_place *place, uint64_t epoch, ch_fault *
     entry->version = 0;
     entry->settled = false;
     write_entry(places, place);
-    if (!ch_journal_write(places->journal, fault) || !read_view(places, place, &seen, fault))
-        return false;
-    bool good = seen.top && ch_entry_compare(seen.top, epoch, entry->owner) == 0;
-    if (!good)
+    bool good = ch_journal_write(places->journal, fault);
+    for (int look = 0; good && moved && look < LOOKS; look++)
+        good = settle(places, place, &moved, fault);
+    if (good && moved) {
         ch_fault_set(fault, CH_FAULT_PASSING,
-                     "partition %d is being taken by another worker at the same time",
-                     place->partition);
-    good = good && settle(places, place, &seen, fault);
-    ch_entries_free(seen.entries, seen.count);
-    return good;
+                     "partition %d: its other lanes go on too fast to join", place->partition);
+        good = false;
+    }
+    if (!good)
+        return false;
+    entry->settled = true;
+    entry->block = places->block;
+    write_entry(places, place);
+    return ch_journal_write(places->journal, fault);
 }
 
 bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int64_t now_ms,
@@ -219,7 +246,8 @@ bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int6
                    places->process, assignment);
     if (!read_view(places, place, &seen, fault))
         return false;
-    uint64_t epoch = (seen.top ? seen.top->epoch : 0) + (seen.mine ? 0 : 1);
+    bool joins = seen.mine && !place->doubtful;
+    uint64_t epoch = (seen.top ? seen.top->epoch : 0) + (joins ? 0 : 1);
     bool stale = seen.stale && !seen.mine;
     if (seen.former && !seen.mine && !place->wait_ms)
         place->wait_ms = now_ms + places->takeover_ms;
@@ -230,6 +258,7 @@ bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int6
     if (!claim(places, place, epoch, fault))
         return false;
     place->taken = true;
+    place->doubtful = false;
     place->wait_ms = 0;
     return true;
 }

@@ -26,8 +26,9 @@ typedef struct ch_place {
     int32_t partition;
     int64_t assignment;
     bool taken;
-    bool told;    /* that records were stored before, in this assignment */
-    bool careful; /* a row was refused: batches are stored one by one until a flush has passed */
+    bool told;     /* that records were stored before, in this assignment */
+    bool doubtful; /* of its last batch, whether it is recorded and whether it is stored */
+    bool careful;  /* a row was refused: batches are stored one by one until a flush has passed */
     int64_t wait_ms;
     int64_t finished_from, finished_below;
     ch_entry entry; /* of this taking; its `stored` is all that is known to be stored */

@@ -109,6 +109,7 @@ static bool record(ch_store *store, ch_batch *batches, size_t count, ch_fault *f
     for (size_t i = 0; i < count; i++) {
         add_finished(batches[i].place);
         add_entry(store, &batches[i], /* pending= */ true);
+        batches[i].place->doubtful = true;
     }
     return ch_journal_write(store->journal, fault);
 }
@@ -128,6 +129,13 @@ static void judge(ch_store *store, ch_batch *batch, const json_t *tops, int64_t 
         const char *owner = json_string_value(json_array_get(row, 2));
         if (owner && ch_entry_compare(&place->entry, epoch, owner) == 0) {
             batch->fault.kind = CH_FAULT_NONE;
+            return;
+        }
+        place->doubtful = false; /* it is recorded, and not inserted */
+        if (owner && strcmp(owner, place->entry.owner) == 0) {
+            ch_fault_set(&batch->fault, CH_FAULT_PASSING,
+                         "partition %d was begun anew by another lane: nothing was stored",
+                         place->partition);
             return;
         }
         place->wait_ms = now_ms + store->places->takeover_ms;
@@ -200,7 +208,9 @@ static bool run_recorded(ch_store *store, ch_batch *batches, size_t count, int64
         insert(store, &batches[i]);
     good = good && confirm(store, batches, count, fault);
     for (size_t i = 0; i < count; i++) {
-        if (!good || !is_decided(&batches[i]))
+        if (good && is_decided(&batches[i]))
+            batches[i].place->doubtful = false;
+        else
             batches[i].place->taken = false; /* taking it repeats what is open */
     }
     return good;

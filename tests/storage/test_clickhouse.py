@@ -357,6 +357,52 @@ class Faults(Case):
         self.assertEqual(kit.stop(process), 0)
         self.assert_each_once(lines)
 
+    def leave_open(self, lines, name):
+        """A worker that has recorded a batch and dies before it inserts. What it said is kept in a table of that name."""
+        process = self.start()
+        server.faults({"match": f"INSERT INTO .*`{TABLE}`", "kind": "reset", "group": process.pid})
+        self.send(TOPIC, lines)
+        process.wait(timeout=60)
+        server.sql(f"CREATE TABLE {self.named(name)} AS {self.named('busbar_batches')}")
+        server.sql(f"INSERT INTO {self.named(name)} SELECT * FROM {self.named('busbar_batches')} FINAL WHERE length(pending) > 0")
+        self.assertEqual(self.value(f"SELECT count() FROM {self.named(name)}"), 1)
+
+    def test_a_lane_that_goes_on_while_another_joins(self):
+        """Between reading that a batch is pending and reading its rows: the next one's rows are not taken for it."""
+        self.storage("apply", EVENT)
+        lines, batches = unique(kit.generated(EVENT, 50)), self.named("busbar_batches")
+        self.leave_open(lines[:20], "halves")
+        server.sql(f"TRUNCATE TABLE {batches}")
+        self.leave_open(lines[20:], "whole")
+        server.faults({"match": "SELECT target, columns", "kind": "slow", "seconds": 2})
+        process = self.start()
+        kit.wait_for(lambda: server.pending() == 0, timeout=60)  # it has read that 50 are pending
+        server.sql(f"INSERT INTO {batches} SELECT * REPLACE ((SELECT any(writer) FROM {self.named('whole')}) AS writer, "
+                   f"(SELECT any(version) + 1 FROM {self.named('whole')}) AS version) FROM {self.named('halves')}")
+        kit.wait_for(lambda: self.count() >= 50, timeout=30)
+        self.assertEqual(kit.stop(process), 0, self.log_of(process))
+        self.assert_each_once(lines)
+
+    def test_a_record_that_comes_late_is_void(self):
+        """A lane gave its record up and stored the rows in another batch; then the record comes, and another worker."""
+        self.configure(consume="flush_interval: 300ms, retry: { initial: 50ms, max: 50ms }", handler="timeout_ms: 1500")
+        self.storage("apply", EVENT)
+        lines, batches = unique(kit.generated(EVENT, 50)), self.named("busbar_batches")
+        self.leave_open(lines[:20], "late")
+        server.sql(f"TRUNCATE TABLE {batches}")
+        self.send(TOPIC, lines[20:])
+        server.faults({"match": "INSERT INTO .*`busbar_batches`", "skip": 2, "kind": "slow", "seconds": 3})  # behind the claim
+        process = self.start()
+        kit.wait_for(lambda: server.pending() == 0, timeout=60)
+        server.faults({"match": f"INSERT INTO .*`{TABLE}`", "kind": "late", "group": process.pid})
+        process.wait(timeout=60)
+        kit.wait_for(lambda: self.value(f"SELECT count() FROM {batches} FINAL WHERE length(pending) > 0") == 2, timeout=30)
+        # of what came late, a part of the rows is there under another token; in which order writers are seen is chance: it is the first
+        server.sql(f"INSERT INTO {batches} SELECT * REPLACE ('0000000000000000' AS writer, (SELECT min(epoch) FROM {batches}) AS epoch, "
+                   f"(SELECT any(owner) FROM {batches}) AS owner) FROM {self.named('late')}")
+        self.run_once()
+        self.assert_each_once(lines)
+
     def test_rows_that_the_server_refuses(self):
         self.storage("apply", EVENT)
         lines = unique(kit.generated(EVENT, 500))
