@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include "sha256_x86.h"
+#endif
+
 static const uint32_t constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -32,7 +36,7 @@ static void expand(const uint8_t *block, uint32_t words[64])
     }
 }
 
-static void mix(uint32_t state[8], const uint8_t *block)
+static void mix_slowly(uint32_t state[8], const uint8_t *block)
 {
     enum { A, B, C, D, E, F, G, H };
     uint32_t words[64], s[8];
@@ -51,12 +55,32 @@ static void mix(uint32_t state[8], const uint8_t *block)
         state[i] += s[i];
 }
 
-void handler_sha256_begin(handler_sha256 *hash)
+static void mix(handler_sha256 *hash, const uint8_t *block)
+{
+#ifdef __x86_64__
+    if (hash->fast) {
+        sha256_x86_mix(hash->state, block, constants);
+        return;
+    }
+#endif
+    mix_slowly(hash->state, block);
+}
+
+void handler_sha256_begin_slow(handler_sha256 *hash)
 {
     static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
     memcpy(hash->state, initial, sizeof(initial));
     hash->size = 0;
+    hash->fast = 0;
+}
+
+void handler_sha256_begin(handler_sha256 *hash)
+{
+    handler_sha256_begin_slow(hash);
+#ifdef __x86_64__
+    hash->fast = sha256_x86_is_there();
+#endif
 }
 
 void handler_sha256_add(handler_sha256 *hash, const void *data, size_t size)
@@ -64,13 +88,18 @@ void handler_sha256_add(handler_sha256 *hash, const void *data, size_t size)
     const uint8_t *bytes = data;
     while (size > 0) {
         size_t used = hash->size % HANDLER_SHA256_BLOCK;
+        for (; used == 0 && size >= HANDLER_SHA256_BLOCK; size -= HANDLER_SHA256_BLOCK) {
+            mix(hash, bytes);
+            hash->size += HANDLER_SHA256_BLOCK;
+            bytes += HANDLER_SHA256_BLOCK;
+        }
         size_t part = HANDLER_SHA256_BLOCK - used < size ? HANDLER_SHA256_BLOCK - used : size;
         memcpy(hash->block + used, bytes, part);
         hash->size += part;
         bytes += part;
         size -= part;
         if (used + part == HANDLER_SHA256_BLOCK)
-            mix(hash->state, hash->block);
+            mix(hash, hash->block);
     }
 }
 

@@ -10,10 +10,13 @@ enum { HANDLER_SHA256_SIZE = 32, HANDLER_SHA256_BLOCK = 64 };
 typedef struct handler_sha256 {
     uint32_t state[8];
     uint64_t size; /* bytes so far */
+    uint8_t fast;  /* the processor has instructions for it */
     uint8_t block[HANDLER_SHA256_BLOCK];
 } handler_sha256;
 
 void handler_sha256_begin(handler_sha256 *hash);
+/* Without the processor's own instructions, so that both ways can be tested. */
+void handler_sha256_begin_slow(handler_sha256 *hash);
 void handler_sha256_add(handler_sha256 *hash, const void *data, size_t size);
 void handler_sha256_end(handler_sha256 *hash, uint8_t ret_digest[HANDLER_SHA256_SIZE]);
 

@@ -49,6 +49,21 @@ TEST(Sha256, PublishedValues)
                   "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+// What the processor does itself, where it can, is what the plain way does.
+TEST(Sha256, BothWaysAgree)
+{
+    std::string text;
+    for (size_t size = 0; size < 300; size++) {
+        handler_sha256 hash;
+        uint8_t digest[HANDLER_SHA256_SIZE];
+        handler_sha256_begin_slow(&hash);
+        handler_sha256_add(&hash, text.data(), text.size());
+        handler_sha256_end(&hash, digest);
+        EXPECT_EQ(sha256(text, size / 3 + 1), hex(digest)) << size;
+        text += static_cast<char>(size * 7);
+    }
+}
+
 TEST(Hmac, PublishedValues)
 {
     EXPECT_EQ(hmac("Jefe", "what do ya want for nothing?"),
