@@ -8,9 +8,7 @@ apply` makes it, with its key, partitions and indexes, emptied in between.
 Starts a real Kafka (unless --bootstrap names one) and a PostgreSQL cluster in temporary folders, and ends them. The time of busbar is
 that from the assignment of its partitions to its last commit, that of the peer from its first message on. The peer's packages are
 installed from PyPI in ~/.cache/busbar; without them it is left out, which is said."""
-import argparse
 import contextlib
-import json
 import os
 import statistics
 import subprocess
@@ -19,12 +17,10 @@ import tempfile
 import time
 import uuid
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "storage"))
-import postgres  # noqa: E402
-from postgres import kit  # noqa: E402
+from storebench import HERE, StoreBench, kit, options as store_options, say
+import postgres
 
-EVENT, TABLE = "customer.user_event", "customer_events"
+TABLE = "customer_events"
 CONFIG = """kafka: {{ bootstrap.servers: "{bootstrap}" }}
 domains:
   customer:
@@ -39,57 +35,24 @@ WANTED, WANTED_OF_PEER = 0.7, 5
 PEER = os.path.join(os.path.expanduser("~"), ".cache", "busbar", "postgresql-peer.venv")
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-class Bench:
-    def __init__(self, options, bootstrap, server, folder):
-        self.options, self.bootstrap, self.server, self.folder = options, bootstrap, server, folder
-        self.busbar = os.path.join(options.build, "bin", "busbar")
-        self.topic = f"bench-postgresql-{uuid.uuid4().hex[:8]}"
-
+class Bench(StoreBench):
     def config(self, group):
-        path = os.path.join(self.folder, group + ".yaml")
-        with open(path, "w") as out:
-            out.write(CONFIG.format(bootstrap=self.bootstrap, topic=self.topic, group=group, more=self.more(),
-                                    port=self.server.port, folder=self.server.folder))
-        return path
+        return self.written(group, CONFIG.format(bootstrap=self.bootstrap, topic=self.topic, group=group, more=self.more(),
+                                                 port=self.server.port, folder=self.server.folder))
 
     def more(self):
         """What the command line asks for; nothing is the defaults."""
         wanted = {"concurrency": self.options.lanes, "batch_records": self.options.batch, "in_flight_records": self.options.window}
         return "".join(f", {name}: {value}" for name, value in wanted.items() if value)
 
-    def call(self, *arguments, **more):
-        result = subprocess.run([self.busbar, *arguments], capture_output=True, env=kit.environment(), **more)
-        if result.returncode != 0:
-            raise SystemExit(f"busbar {arguments[0]}: {result.stderr.decode()[-2000:]}")
-        return result.stdout
-
     def prepare(self):
-        """Events with an id of their own each, in the topic."""
         config = self.config("prepare")
         self.call("storage", "apply", "--config", config)
-        self.call("topics", "apply", "--partitions", "6", "--config", config)
-        lines = self.call("generate", EVENT, "-n", str(self.options.events), "--config", config).splitlines()
-        for number, line in enumerate(lines):
-            event = json.loads(line)
-            event["event_id"] = str(uuid.UUID(int=uuid.uuid4().int, version=4))
-            lines[number] = json.dumps(event).encode()
-        self.call("publish", EVENT, "-", "--config", config, input=b"\n".join(lines) + b"\n")
+        self.publish(config, 6)
 
     def timed_run(self, config):
-        """Seconds from the assignment of the partitions, by the log, to the last commit, by the server's clock on the same machine."""
-        process = subprocess.Popen([self.busbar, "run", "--once", "--only", EVENT, "--config", config], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, env=kit.environment(), text=True)
-        begin, log = None, []
-        for line in process.stderr:
-            log.append(line)
-            if " assigned: " in line and begin is None:
-                begin = time.time()
-        if process.wait() != 0 or begin is None:
-            raise SystemExit("busbar run: " + "".join(log)[-2000:])
+        """Seconds from the assignment of the partitions to the last commit, by the server's clock on the same machine."""
+        begin = self.run(config).begin
         return float(self.server.value("SELECT extract(epoch FROM timestamp) FROM pg_last_committed_xact()")) - begin
 
     def peer(self):
@@ -140,7 +103,7 @@ def peer_is_there():
 
 def measure(options, bootstrap, folder):
     with postgres.Postgres("shared_buffers = '512MB'\ntrack_commit_timestamp = on") as server:
-        bench = Bench(options, bootstrap, server, folder)
+        bench = Bench(options, bootstrap, server, folder, "bench-postgresql")
         bench.prepare()
         rounds = [bench.round(number) for number in range(options.rounds)]
     return rounds
@@ -151,15 +114,8 @@ def median(rounds, side):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=200000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--lanes", type=int, help="consume.concurrency (default: busbar's)")
-    parser.add_argument("--batch", type=int, help="consume.batch_records (default: busbar's)")
-    parser.add_argument("--window", type=int, help="consume.in_flight_records (default: busbar's)")
+    parser = store_options(__doc__)
     parser.add_argument("--peer-events", type=int, default=10000, help="events for the peer (default 10000)")
-    parser.add_argument("--bootstrap", help="a Kafka that is there (default: one of its own)")
-    parser.add_argument("--build", default=os.path.join(kit.ROOT, "build-bench"), help="a release build (default build-bench)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="busbar-bench-") as folder, contextlib.ExitStack() as stack:
         bootstrap = options.bootstrap or stack.enter_context(kit.Kafka()).bootstrap

@@ -6,9 +6,11 @@ It is not a ClickHouse server. The engine is the real one, with its types, error
 exception in X-ClickHouse-Exception-Code. Faults that the engine does not make on demand are asked for with POST /fault.
 
   python3 clickhouse_server.py FOLDER PORT WHEEL     serves until it is killed; the data are in FOLDER"""
+import contextlib
 import http.server
 import json
 import os
+import queue
 import re
 import signal
 import socket
@@ -24,7 +26,8 @@ SUFFIXES = {"zstd": "zst", "gzip": "gz", "": "none"}
 PASSWORD = "wonder land's\\ pass"
 faults = []
 lock = threading.Lock()
-count = {"inserts": 0, "queries": 0}
+idle = queue.SimpleQueue()  # sessions: the engine runs one query of each at a time
+count = {"inserts": 0, "queries": 0, "ended": {}}  # ended: table: when its last insert was done, by time.time()
 
 
 def with_settings(query, settings):
@@ -45,6 +48,19 @@ def take_fault(query):
                 fault["times"] -= 1
                 return fault
     return None
+
+
+@contextlib.contextmanager
+def engine(server):
+    """A session that nobody else uses meanwhile."""
+    try:
+        session = idle.get_nowait()
+    except queue.Empty:
+        session = server.new_session()
+    try:
+        yield session
+    finally:
+        idle.put(session)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -78,14 +94,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def run(self, query, settings, body):
         """Rows as bytes, or an exception of the engine."""
         if not query.startswith("INSERT") or " FORMAT " not in query:
-            return self.server.session.query(with_settings(query, settings), "TSV").bytes()
+            with engine(self.server) as session:
+                return session.query(with_settings(query, settings), "TSV").bytes()
         encoding = self.headers.get("Content-Encoding", "")
         with tempfile.NamedTemporaryFile(dir=self.server.folder, suffix=".body") as file:
             file.write(body)
             file.flush()
             target, mark, form = query.rpartition(" FORMAT ")
             text = f"{target} FROM INFILE '{file.name}' COMPRESSION '{SUFFIXES[encoding]}'{mark}{form}"
-            return self.server.session.query(with_settings(text, settings), "TSV").bytes()
+            with engine(self.server) as session:
+                found = session.query(with_settings(text, settings), "TSV").bytes()
+        with lock:
+            count["ended"][query.split()[2].replace("`", "")] = time.time()
+        return found
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
@@ -136,7 +157,8 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
     server.daemon_threads = True
     server.folder = folder
-    server.session = session.Session(os.path.join(folder, "data"))
+    server.new_session = lambda: session.Session(os.path.join(folder, "data"))
+    idle.put(server.new_session())
     print("ready", flush=True)
     server.serve_forever()
 
