@@ -29,38 +29,31 @@ void ch_batch_clear(ch_batch *batch)
     handler_buffer_clear(&batch->body);
 }
 
-static void hash_text(handler_sha256 *hash, const char *data, size_t size)
-{
-    handler_sha256_add(hash, data, size);
-    handler_sha256_add(hash, "", 1);
-}
-
 /* Topic, partition, first and last offset; and, since lanes share partitions, a digest of all
  * offsets of the batch and of who stores them. Nothing else, so that the same offsets have the
- * same token. */
-static void write_token(const ch_store *store, ch_batch *batch)
+ * same token. False when memory is out. */
+static bool write_token(const ch_store *store, ch_batch *batch)
 {
-    handler_sha256 hash;
-    uint8_t digest[HANDLER_SHA256_SIZE];
-    char hex[2 * HANDLER_SHA256_SIZE + 1];
+    char digest[HANDLER_SHA256_TEXT];
+    handler_buffer text = {.data = NULL}; /* each part has a NUL behind it */
     const handler_ranges *offsets = &batch->offsets;
-    handler_sha256_begin(&hash);
-    hash_text(&hash, store->group.data, store->group.size);
-    hash_text(&hash, store->topic.data, store->topic.size);
-    hash_text(&hash, store->handler.data, store->handler.size);
-    for (size_t i = 0; i < offsets->count; i++) {
-        char range[48];
-        int size = snprintf(range, sizeof(range), "%" PRId64 "-%" PRId64, offsets->list[i].first,
-                            offsets->list[i].last);
-        hash_text(&hash, range, (size_t)size);
-    }
-    handler_sha256_end(&hash, digest);
-    handler_sha256_hex(digest, hex);
+    bool good =
+        handler_buffer_format(&text, "%.*s%c%.*s%c%.*s%c", (int)store->group.size,
+                              store->group.data, 0, (int)store->topic.size, store->topic.data, 0,
+                              (int)store->handler.size, store->handler.data, 0);
+    for (size_t i = 0; good && i < offsets->count; i++)
+        good = handler_buffer_format(&text, "%" PRId64 "-%" PRId64 "%c", offsets->list[i].first,
+                                     offsets->list[i].last, 0);
+    good = good && handler_sha256(text.data, text.size, digest);
+    handler_buffer_clear(&text);
+    if (!good)
+        return false;
     (void)snprintf(batch->token, sizeof(batch->token),
                    "%.*s/%d/%" PRId64 "-%" PRId64 "/%.16s", /* topics have 249 characters at most */
                    (int)(store->topic.size < 300 ? store->topic.size : 300), store->topic.data,
                    batch->place->partition, offsets->list[0].first,
-                   offsets->list[offsets->count - 1].last, hex);
+                   offsets->list[offsets->count - 1].last, digest);
+    return true;
 }
 
 static bool prepare(ch_store *store, ch_batch *batch)
@@ -73,9 +66,8 @@ static bool prepare(ch_store *store, ch_batch *batch)
         int64_t offset = rows->list[batch->first + i].offset;
         good = handler_ranges_add(&batch->offsets, offset, offset);
     }
-    if (good)
-        write_token(store, batch);
-    else
+    good = good && write_token(store, batch);
+    if (!good)
         ch_fault_set(&batch->fault, CH_FAULT_PASSING, "out of memory");
     return good;
 }

@@ -137,24 +137,26 @@ static int name_event(const busbar_origin *origin, char *text, size_t size)
                     (int)origin->partition, (long long)origin->offset);
 }
 
-void http_body_key(const busbar_host *host, busbar_event *const *events, uint32_t count,
+bool http_body_key(const busbar_host *host, busbar_event *const *events, uint32_t count,
                    char ret_key[320])
 {
-    uint8_t digest[HANDLER_SHA256_SIZE];
-    char line[320], hex[2 * HANDLER_SHA256_SIZE + 1];
-    handler_sha256 hash;
-    handler_sha256_begin(&hash);
-    for (uint32_t i = 0; i < count; i++) {
+    char line[320], digest[HANDLER_SHA256_TEXT];
+    handler_buffer lines = {.data = NULL};
+    bool good = true;
+    if (count == 1) {
+        (void)name_event(host->origin(events[0]), ret_key, 320);
+        return true;
+    }
+    for (uint32_t i = 0; good && i < count; i++) {
         int size = name_event(host->origin(events[i]), line, sizeof(line) - 1);
         line[size] = '\n';
-        handler_sha256_add(&hash, line, (size_t)size + 1);
+        good = handler_buffer_add(&lines, line, (size_t)size + 1);
     }
-    handler_sha256_end(&hash, digest);
-    handler_sha256_hex(digest, hex);
-    if (count == 1)
-        (void)name_event(host->origin(events[0]), ret_key, 320);
-    else
-        (void)snprintf(ret_key, 320, "%.32s", hex);
+    good = good && handler_sha256(lines.data, lines.size, digest);
+    if (good)
+        (void)snprintf(ret_key, 320, "%.32s", digest);
+    handler_buffer_clear(&lines);
+    return good;
 }
 
 #if HTTP_ZLIB

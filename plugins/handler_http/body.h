@@ -27,8 +27,8 @@ bool http_body_make(handler_buffer *body, const http_pieces *pieces, http_format
 const char *http_body_type(http_format format);
 
 /* What makes a request the same as one before: "<topic>/<partition>/<offset>" of a single event, 32
- * hexadecimal digits of the SHA-256 of one such line for each of several. */
-void http_body_key(const busbar_host *host, busbar_event *const *events, uint32_t count,
+ * hexadecimal digits of the SHA-256 of one such line for each of several. False: out of memory. */
+bool http_body_key(const busbar_host *host, busbar_event *const *events, uint32_t count,
                    char ret_key[320]);
 
 /* Replaces `body` by its gzip form. False: out of memory, or built without zlib. */

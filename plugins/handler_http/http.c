@@ -221,11 +221,11 @@ static long send_range(delivery *to, uint32_t first, uint32_t count, http_reply 
     http_handler *self = to->self;
     char key[320];
     if (!http_body_make(&self->body, &self->pieces, self->settings.format, first, count) ||
-        (self->settings.gzip && !http_body_gzip(&self->body, &self->scratch))) {
+        (self->settings.gzip && !http_body_gzip(&self->body, &self->scratch)) ||
+        !http_body_key(to->call->host, to->batch->events + first, count, key)) {
         wait_all(to, "out of memory");
         return 0;
     }
-    http_body_key(to->call->host, to->batch->events + first, count, key);
     http_client_post(self->client, to->call, &self->body, key, reply);
     if (is_passing(&self->settings, reply->status))
         wait_for_server(to, reply);

@@ -222,23 +222,20 @@ static bool add_signature(http_client *client, busbar_call *call, struct curl_sl
                           const handler_buffer *body)
 {
     const http_settings *settings = client->settings;
-    char secret[SECRET_MAX], stamp[32], value[160], hex[2 * HANDLER_SHA256_SIZE + 1];
+    char secret[SECRET_MAX], stamp[32], value[160], hex[HANDLER_SHA256_TEXT];
     uint8_t digest[HANDLER_SHA256_SIZE];
-    handler_hmac hmac;
     if (!settings->secret && !settings->secret_file)
         return true;
     if (!settings->secret && !read_secret(client, "secret_file", settings->secret_file, secret))
         return false;
     const char *key = settings->secret ? settings->secret : secret;
     int size = snprintf(stamp, sizeof(stamp), "%lld", (long long)(call->host->wall_us() / 1000000));
-    handler_hmac_begin(&hmac, key, strlen(key));
-    handler_hmac_add(&hmac, stamp, (size_t)size);
-    handler_hmac_add(&hmac, ".", 1);
-    handler_hmac_add(&hmac, body->data, body->size);
-    handler_hmac_end(&hmac, digest);
-    handler_sha256_hex(digest, hex);
+    const busbar_bytes parts[] = {{stamp, (size_t)size}, {".", 1}, {body->data, body->size}};
+    bool good = handler_hmac(key, strlen(key), parts, 3, digest);
     explicit_bzero(secret, sizeof(secret));
-    explicit_bzero(&hmac, sizeof(hmac));
+    if (!good)
+        return false;
+    handler_digest_text(digest, hex);
     (void)snprintf(value, sizeof(value), "t=%s,v1=%s", stamp, hex);
     return add_pair(list, settings->signature_header, value);
 }

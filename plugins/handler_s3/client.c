@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "credentials.h"
+#include "../handler_common/sha256.h"
 #include "sign.h"
 
 enum { ATTEMPTS = 4, FIRST_PAUSE_MS = 100, ANSWER_MAX = 256 << 20 };
@@ -158,7 +159,7 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
 
 static struct curl_slist *make_headers(s3_client *client, const s3_request *request)
 {
-    char hash[S3_HASH_SIZE], stamp[S3_STAMP_SIZE], authorization[S3_AUTHORIZATION_SIZE];
+    char hash[HANDLER_SHA256_TEXT], stamp[S3_STAMP_SIZE], authorization[S3_AUTHORIZATION_SIZE];
     struct curl_slist *list = NULL;
     const char *token = client->credentials.token[0] ? client->credentials.token : NULL;
     s3_signing signing = {client->credentials.access_key,
@@ -171,8 +172,8 @@ static struct curl_slist *make_headers(s3_client *client, const s3_request *requ
                           request->query ? request->query : "",
                           hash,
                           client->host->wall_us() / 1000000};
-    s3_sign_hash(request->body, request->size, hash);
     bool good =
+        handler_sha256(request->body, request->size, hash) &&
         s3_sign(&signing, stamp, authorization) && add_header(&list, "Host", client->authority) &&
         add_header(&list, "x-amz-content-sha256", hash) && add_header(&list, "x-amz-date", stamp) &&
         (!token || add_header(&list, "x-amz-security-token", token)) &&

@@ -7,24 +7,11 @@
 
 #include "../handler_common/sha256.h"
 
-void s3_sign_hash(const void *data, size_t size, char ret_hash[S3_HASH_SIZE])
-{
-    handler_sha256 hash;
-    uint8_t digest[HANDLER_SHA256_SIZE];
-    handler_sha256_begin(&hash);
-    handler_sha256_add(&hash, data, size);
-    handler_sha256_end(&hash, digest);
-    handler_sha256_hex(digest, ret_hash);
-}
-
-static void mac(const void *key, size_t key_size, const char *text,
+static bool mac(const void *key, size_t size, const char *text,
                 uint8_t ret_digest[HANDLER_SHA256_SIZE])
 {
-    handler_hmac hmac;
-    handler_hmac_begin(&hmac, key, key_size);
-    handler_hmac_add(&hmac, text, strlen(text));
-    handler_hmac_end(&hmac, ret_digest);
-    explicit_bzero(&hmac, sizeof(hmac));
+    const busbar_bytes part = busbar_text(text);
+    return handler_hmac(key, size, &part, 1, ret_digest);
 }
 
 /* The key of one day, region and service. */
@@ -33,14 +20,12 @@ static bool derive(const s3_signing *request, const char *day, uint8_t ret_key[H
     char first[300];
     int size = snprintf(first, sizeof(first), "AWS4%s", request->secret_key);
     bool fits = size > 0 && (size_t)size < sizeof(first);
-    if (fits) {
-        mac(first, (size_t)size, day, ret_key);
-        mac(ret_key, HANDLER_SHA256_SIZE, request->region, ret_key);
-        mac(ret_key, HANDLER_SHA256_SIZE, "s3", ret_key);
-        mac(ret_key, HANDLER_SHA256_SIZE, "aws4_request", ret_key);
-    }
+    bool good = fits && mac(first, (size_t)size, day, ret_key) &&
+                mac(ret_key, HANDLER_SHA256_SIZE, request->region, ret_key) &&
+                mac(ret_key, HANDLER_SHA256_SIZE, "s3", ret_key) &&
+                mac(ret_key, HANDLER_SHA256_SIZE, "aws4_request", ret_key);
     explicit_bzero(first, sizeof(first));
-    return fits;
+    return good;
 }
 
 /* The request in the form whose hash is signed. */
@@ -61,7 +46,7 @@ bool s3_sign(const s3_signing *request, char ret_stamp[S3_STAMP_SIZE],
 {
     time_t now = (time_t)request->now_seconds;
     struct tm utc;
-    char day[9], scope[160], text[400], hash[S3_HASH_SIZE];
+    char day[9], scope[160], text[400], hash[HANDLER_SHA256_TEXT];
     uint8_t key[HANDLER_SHA256_SIZE];
     handler_buffer canonical = {.data = NULL};
     if (!gmtime_r(&now, &utc) || !strftime(day, sizeof(day), "%Y%m%d", &utc) ||
@@ -69,19 +54,19 @@ bool s3_sign(const s3_signing *request, char ret_stamp[S3_STAMP_SIZE],
         return false;
     int size = snprintf(scope, sizeof(scope), "%s/%s/s3/aws4_request", day, request->region);
     bool good = size > 0 && (size_t)size < sizeof(scope) &&
-                write_canonical(request, ret_stamp, &canonical) && derive(request, day, key);
+                write_canonical(request, ret_stamp, &canonical) && derive(request, day, key) &&
+                handler_sha256(canonical.data, canonical.size, hash);
     if (good) {
-        s3_sign_hash(canonical.data, canonical.size, hash);
         (void)snprintf(text, sizeof(text), "AWS4-HMAC-SHA256\n%s\n%s\n%s", ret_stamp, scope,
                        hash); /* fits: all parts are bounded */
-        mac(key, sizeof(key), text, key);
-        handler_sha256_hex(key, hash);
+        good = mac(key, sizeof(key), text, key);
+        handler_digest_text(key, hash);
         size = snprintf(ret_authorization, S3_AUTHORIZATION_SIZE,
                         "AWS4-HMAC-SHA256 Credential=%s/%s,"
                         "SignedHeaders=host;x-amz-content-sha256;x-amz-date%s,Signature=%s",
                         request->access_key, scope, request->token ? ";x-amz-security-token" : "",
                         hash);
-        good = size > 0 && size < S3_AUTHORIZATION_SIZE;
+        good = good && size > 0 && size < S3_AUTHORIZATION_SIZE;
     }
     explicit_bzero(key, sizeof(key));
     handler_buffer_clear(&canonical);

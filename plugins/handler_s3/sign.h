@@ -7,7 +7,7 @@
 
 #include "../handler_common/buffer.h"
 
-enum { S3_HASH_SIZE = 65, S3_STAMP_SIZE = 17, S3_AUTHORIZATION_SIZE = 768 };
+enum { S3_STAMP_SIZE = 17, S3_AUTHORIZATION_SIZE = 768 };
 
 /* A request as it is signed: its headers `host`, `x-amz-content-sha256`, `x-amz-date` and, with a
  * token, `x-amz-security-token`. */
@@ -20,12 +20,10 @@ typedef struct s3_signing {
     const char *host;         /* as in its header */
     const char *path;         /* encoded, begins with a slash */
     const char *query;        /* encoded, its names in order, each with "="; "" for none */
-    const char *payload_hash; /* as s3_sign_hash makes it */
+    const char *payload_hash; /* of the body: the value of x-amz-content-sha256 */
     int64_t now_seconds;
 } s3_signing;
 
-/* The value of x-amz-content-sha256. */
-void s3_sign_hash(const void *data, size_t size, char ret_hash[S3_HASH_SIZE]);
 /* The values of x-amz-date and of Authorization. False: a part is too long, or no memory. */
 bool s3_sign(const s3_signing *request, char ret_stamp[S3_STAMP_SIZE],
              char ret_authorization[S3_AUTHORIZATION_SIZE]);
