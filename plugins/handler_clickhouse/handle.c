@@ -30,13 +30,24 @@ static void register_metrics(ch_instance *self, busbar_call *call)
         call, "clickhouse_uncertain", "Batches repeated beyond the table's deduplication window");
 }
 
+/* Room for a fault in words. */
+enum { SAID_SIZE = 700 };
+
+static const char *say(const ch_fault *fault, char ret_text[SAID_SIZE])
+{
+    char code[32] = "";
+    if (fault->code)
+        (void)snprintf(code, sizeof(code), " (code %d)", fault->code);
+    (void)snprintf(ret_text, SAID_SIZE, "ClickHouse: %s%s", fault->text, code);
+    return ret_text;
+}
+
 static int32_t fail_open(busbar_call *call, const ch_fault *fault)
 {
+    char said[SAID_SIZE];
     if (fault->kind == CH_FAULT_PASSING)
-        return busbar_unavailable(call, "ClickHouse: %s", fault->text);
-    if (!fault->code)
-        return busbar_fail(call, BUSBAR_FATAL, "ClickHouse: %s", fault->text);
-    return busbar_fail(call, BUSBAR_FATAL, "ClickHouse: %s (code %d)", fault->text, fault->code);
+        return busbar_unavailable(call, "%s", say(fault, said));
+    return busbar_fail(call, BUSBAR_FATAL, "%s", say(fault, said));
 }
 
 /* More than the table gives is not claimed. */
@@ -235,9 +246,8 @@ static void state_passing(handling *at, uint32_t index, const char *reason)
 
 static void state_fault(handling *at, uint32_t index)
 {
-    char reason[600];
-    (void)snprintf(reason, sizeof(reason), "ClickHouse: %s", at->fault.text);
-    state_passing(at, index, reason);
+    char said[SAID_SIZE];
+    state_passing(at, index, say(&at->fault, said));
 }
 
 static bool take(handling *at, ch_place *place, int64_t assignment, bool *ret_stale)
@@ -418,15 +428,14 @@ static void finish(ch_instance *self, busbar_call *call, ch_batch *batches, size
 /* What a refused row holds does not belong into a log; its dead letter will say it. */
 static int32_t fail_flush(ch_instance *self, busbar_call *call, const ch_fault *fault)
 {
+    char said[SAID_SIZE];
     call->host->record_metric(call, self->metric_failed, 1);
     if (fault->kind == CH_FAULT_DATA)
         return busbar_unavailable(call,
                                   "ClickHouse refused a row (code %d); the batch is stored in "
                                   "parts until it is found",
                                   fault->code);
-    if (fault->code)
-        return busbar_unavailable(call, "ClickHouse: %s (code %d)", fault->text, fault->code);
-    return busbar_unavailable(call, "ClickHouse: %s", fault->text);
+    return busbar_unavailable(call, "%s", say(fault, said));
 }
 
 int32_t ch_flush(void *instance, busbar_call *call)

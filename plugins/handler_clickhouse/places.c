@@ -188,7 +188,7 @@ static bool settle(ch_places *places, ch_place *place, bool *ret_moved, ch_fault
     bool good = seen.top && ch_entry_compare(seen.top, place->entry.epoch, place->entry.owner) == 0;
     if (!good)
         ch_fault_set(fault, CH_FAULT_PASSING,
-                     "partition %d is being taken by another worker at the same time",
+                     "partition %d is being taken by another lane or worker at the same time",
                      place->partition);
     good = good && catch_up(places, place, &seen, fault);
     *ret_moved = seen.moved;
