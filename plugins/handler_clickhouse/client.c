@@ -7,6 +7,8 @@
 
 #include <curl/curl.h>
 
+#include "../handler_common/certificates.h"
+
 enum { ANSWER_MAX = 256 * 1024 * 1024 };
 
 struct ch_client {
@@ -152,14 +154,6 @@ static CURLcode set_options(ch_client *client)
     SET(CURLOPT_HEADERDATA, client);
     SET(CURLOPT_TIMEOUT_MS, (long)settings->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
-    SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
-    SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
-    if (settings->ca_file)
-        SET(CURLOPT_CAINFO, settings->ca_file);
-    if (settings->client_certificate)
-        SET(CURLOPT_SSLCERT, settings->client_certificate);
-    if (settings->client_key)
-        SET(CURLOPT_SSLKEY, settings->client_key);
 #undef SET
     return code;
 }
@@ -187,8 +181,11 @@ ch_client *ch_client_new(const ch_settings *settings, ch_fault *fault)
     CURLcode code = CURLE_OK;
     bool good = client->curl && read_place(client, fault) && write_url(client) &&
                 add_fixed(client) && (code = set_options(client)) == CURLE_OK;
-    if (good)
+    char trouble[512];
+    if (good && handler_certificates_set(client->curl, settings->tree, trouble))
         return client;
+    if (good)
+        ch_fault_set(fault, CH_FAULT_LASTING, "%s", trouble);
     if (code)
         ch_fault_set(fault, CH_FAULT_LASTING, "libcurl: %s", curl_easy_strerror(code));
     ch_client_free(client);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../handler_common/answer.h"
+#include "../handler_common/certificates.h"
 #include "../handler_common/config.h"
 
 /* What one call of `handle` works on. */
@@ -200,6 +201,7 @@ static int32_t set_up(ch_instance *self, busbar_call *call, busbar_bytes config)
         return fail_open(call, &fault);
     warn_unused(self, call);
     tell_guarantee(self, call);
+    handler_certificates_warn(call, self->settings.tree, ch_client_place(self->client));
     return BUSBAR_PASS;
 }
 

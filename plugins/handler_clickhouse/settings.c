@@ -16,12 +16,8 @@ static void read_general(ch_settings *settings)
     settings->database = handler_config_text(tree, "database", "ownlens_analytics");
     settings->user = handler_config_text(tree, "user", NULL);
     settings->password = handler_config_text(tree, "password", NULL);
-    settings->ca_file = handler_config_text(tree, "ca_file", NULL);
-    settings->client_certificate = handler_config_text(tree, "client_certificate", NULL);
-    settings->client_key = handler_config_text(tree, "client_key", NULL);
     settings->compression = handler_config_text(tree, "compression", NULL);
     settings->batches_table = handler_config_text(tree, "batches_table", "busbar_batches");
-    settings->verify = !json_is_false(json_object_get(tree, "verify"));
     settings->exactly_once = !json_is_false(json_object_get(tree, "exactly_once"));
     settings->timeout_ms = handler_config_number(tree, "timeout_ms", 60000);
     settings->connect_timeout_ms = handler_config_number(tree, "connect_timeout_ms", 5000);
@@ -64,8 +60,6 @@ const char *ch_settings_read(ch_settings *settings, const char *config, size_t c
     const char *problem = check_annotation(settings->annotation);
     if (!problem && settings->compression && !ch_compress_knows(settings->compression))
         problem = "`compression`: busbar was built without it; leave it out or say none";
-    if (!problem && settings->client_key && !settings->client_certificate)
-        problem = "`client_key` needs a `client_certificate`";
     if (problem)
         return problem;
     char *name = strndup(event, event_size);

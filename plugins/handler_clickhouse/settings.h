@@ -18,13 +18,9 @@ typedef struct ch_settings {
     const char *database;
     const char *user; /* NULL: the server's default */
     const char *password;
-    const char *ca_file;
-    const char *client_certificate;
-    const char *client_key;
     const char *compression; /* NULL: the first that was built in */
     const char *batches_table;
     char *table;
-    bool verify;
     bool exactly_once;
     int64_t timeout_ms;
     int64_t connect_timeout_ms;

@@ -7,6 +7,7 @@
 
 #include <busbar/source.h>
 
+#include "../handler_common/certificates.h"
 #include "../handler_common/verdict.h"
 #include "body.h"
 #include "request.h"
@@ -87,10 +88,8 @@ static int32_t http_open(busbar_call *call, busbar_bytes config, void **ret_self
                               "zlib1g-dev installed, or leave `gzip` out");
     if (verdict == BUSBAR_PASS)
         verdict = http_client_new(&self->settings, call, &self->client);
-    if (verdict == BUSBAR_PASS && !self->settings.verify)
-        busbar_log(call, BUSBAR_LOG_WARNING,
-                   "`verify: false`: whoever answers at %s is believed to be the server",
-                   http_client_place(self->client));
+    if (verdict == BUSBAR_PASS)
+        handler_certificates_warn(call, self->settings.tree, http_client_place(self->client));
     if (verdict == BUSBAR_PASS)
         *ret_self = self;
     else

@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 
+#include "../handler_common/certificates.h"
 #include "../handler_common/sha256.h"
 #include "body.h"
 
@@ -137,14 +138,6 @@ static CURLcode set_options(http_client *client)
     SET(CURLOPT_HEADERDATA, client);
     SET(CURLOPT_TIMEOUT_MS, settings->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
-    SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
-    SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
-    if (settings->ca_file)
-        SET(CURLOPT_CAINFO, settings->ca_file);
-    if (settings->client_certificate)
-        SET(CURLOPT_SSLCERT, settings->client_certificate);
-    if (settings->client_key)
-        SET(CURLOPT_SSLKEY, settings->client_key);
 #undef SET
     return code;
 }
@@ -168,6 +161,9 @@ int32_t http_client_new(const http_settings *settings, busbar_call *call, http_c
     if (code || !add_fixed(client))
         return busbar_fail(call, BUSBAR_FATAL, "libcurl: %s",
                            curl_easy_strerror(code ? code : CURLE_OUT_OF_MEMORY));
+    char trouble[512];
+    if (!handler_certificates_set(client->curl, settings->tree, trouble))
+        return busbar_fail(call, BUSBAR_FATAL, "%s", trouble);
     return BUSBAR_PASS;
 }
 

@@ -43,9 +43,6 @@ static void read_all(http_settings *settings)
     settings->secret_file = text(settings, "secret_file");
     settings->signature_header = header ? header : "X-Busbar-Signature";
     settings->bearer_token_file = text(settings, "bearer_token_file");
-    settings->ca_file = text(settings, "ca_file");
-    settings->client_certificate = text(settings, "client_certificate");
-    settings->client_key = text(settings, "client_key");
     settings->headers = json_object_get(settings->tree, "headers");
     settings->wait_statuses = json_object_get(settings->tree, "wait_statuses");
     settings->format = format_of(text(settings, "format"));
@@ -53,7 +50,6 @@ static void read_all(http_settings *settings)
     settings->envelope = json_is_true(json_object_get(settings->tree, "envelope"));
     settings->list = answers && strcmp(answers, "list") == 0;
     settings->gzip = json_is_true(json_object_get(settings->tree, "gzip"));
-    settings->verify = !json_is_false(json_object_get(settings->tree, "verify"));
     settings->max_events = (uint32_t)integer_or(settings, "max_events", 500);
     settings->max_bytes = (size_t)integer_or(settings, "max_bytes", 1 << 20);
     settings->timeout_ms = (long)integer_or(settings, "timeout_ms", 30000);
@@ -101,16 +97,8 @@ static int32_t check(const http_settings *settings, busbar_call *call)
         return busbar_fail(
             call, BUSBAR_FATAL,
             "`envelope` and a CloudEvents `format` are two envelopes: leave one out");
-    if (settings->client_key && !settings->client_certificate)
-        return busbar_fail(call, BUSBAR_FATAL, "`client_key` needs a `client_certificate`");
     if (settings->secret && settings->secret_file)
         return busbar_fail(call, BUSBAR_FATAL, "`secret` and `secret_file`: leave one out");
-    if (verdict == BUSBAR_PASS)
-        verdict = check_file(call, "ca_file", settings->ca_file);
-    if (verdict == BUSBAR_PASS)
-        verdict = check_file(call, "client_certificate", settings->client_certificate);
-    if (verdict == BUSBAR_PASS)
-        verdict = check_file(call, "client_key", settings->client_key);
     if (verdict == BUSBAR_PASS)
         verdict = check_file(call, "secret_file", settings->secret_file);
     return verdict == BUSBAR_PASS

@@ -33,9 +33,6 @@ typedef struct http_settings {
     const char *secret_file;
     const char *signature_header;
     const char *bearer_token_file;
-    const char *ca_file;
-    const char *client_certificate;
-    const char *client_key;
     const json_t *headers;
     const json_t *wait_statuses; /* statuses above 400 that are nobody's fault */
     http_format format;
@@ -43,7 +40,6 @@ typedef struct http_settings {
     bool envelope;
     bool list; /* the answer has a verdict for each event */
     bool gzip;
-    bool verify;
     uint32_t max_events; /* a request */
     size_t max_bytes;
     long timeout_ms;

@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 
+#include "../handler_common/certificates.h"
 #include "credentials.h"
 #include "../handler_common/sha256.h"
 #include "sign.h"
@@ -81,11 +82,7 @@ static CURLcode set_options(s3_client *client)
     SET(CURLOPT_HEADERDATA, client);
     SET(CURLOPT_TIMEOUT_MS, settings->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS, settings->connect_timeout_ms);
-    SET(CURLOPT_SSL_VERIFYPEER, settings->verify ? 1L : 0L);
-    SET(CURLOPT_SSL_VERIFYHOST, settings->verify ? 2L : 0L);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 524288L);
-    if (settings->ca_file)
-        SET(CURLOPT_CAINFO, settings->ca_file);
 #undef SET
     return code;
 }
@@ -106,10 +103,12 @@ s3_client *s3_client_new(const s3_settings *settings, const busbar_host *host,
                    : snprintf(client->authority, sizeof(client->authority), "%s.%s",
                               settings->bucket, authority);
     CURLcode code = client->curl ? set_options(client) : CURLE_FAILED_INIT;
-    if (!code && size > 0 && (size_t)size < sizeof(client->authority))
+    bool fits = size > 0 && (size_t)size < sizeof(client->authority);
+    if (!code && fits && handler_certificates_set(client->curl, settings->tree, ret_trouble))
         return client;
-    (void)snprintf(ret_trouble, 512, "libcurl: %s",
-                   code ? curl_easy_strerror(code) : "`endpoint` is too long");
+    if (code || !fits)
+        (void)snprintf(ret_trouble, 512, "libcurl: %s",
+                       code ? curl_easy_strerror(code) : "`endpoint` is too long");
     s3_client_free(client);
     return NULL;
 }

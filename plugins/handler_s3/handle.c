@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../handler_common/answer.h"
+#include "../handler_common/certificates.h"
 #include "../handler_common/config.h"
 #include "store.h"
 
@@ -91,8 +92,10 @@ static int32_t set_up(s3_instance *self, busbar_call *call, busbar_bytes config)
     self->metric_repeated = handler_counter(call, "s3_repeated", "Requests that were sent again");
     self->metric_refused =
         handler_counter(call, "s3_refused", "Events that did not fit the columns");
-    if (look_at_server(self, call))
+    if (look_at_server(self, call)) {
+        handler_certificates_warn(call, self->settings.tree, self->settings.endpoint);
         return BUSBAR_PASS;
+    }
     if (self->fault.lasting)
         return busbar_fail(call, BUSBAR_FATAL, "S3: %s", self->fault.text);
     return busbar_unavailable(call, "S3: %s", self->fault.text);

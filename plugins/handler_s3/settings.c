@@ -132,8 +132,6 @@ static const char *read_access(s3_settings *settings)
     settings->session_token = handler_config_text(tree, "session_token", NULL);
     settings->credentials_file = handler_config_text(tree, "credentials_file", NULL);
     settings->profile = handler_config_text(tree, "profile", NULL);
-    settings->ca_file = handler_config_text(tree, "ca_file", NULL);
-    settings->verify = flag_of(tree, "verify", true);
     settings->timeout_ms = (long)handler_config_number(tree, "timeout_ms", 60000);
     settings->connect_timeout_ms = (long)handler_config_number(tree, "connect_timeout_ms", 5000);
     return !settings->access_key == !settings->secret_key

@@ -23,8 +23,6 @@ typedef struct s3_settings {
     bool path_style;
     const char *access_key, *secret_key, *session_token;
     const char *credentials_file, *profile;
-    const char *ca_file;
-    bool verify;
     char *path; /* expanded, without slashes at its ends */
     int format;
     int compression;

@@ -132,7 +132,7 @@ class DeltaLog:
 class Gateway:
     """What is in the bucket is read from its folder, not through what is tested."""
 
-    def __init__(self):
+    def __init__(self, *options):
         program = gateway()
         self.folder = tempfile.mkdtemp(prefix="busbar-s3-", dir="/tmp")
         self.root = os.path.join(self.folder, "data")
@@ -140,8 +140,8 @@ class Gateway:
         os.makedirs(os.path.join(self.folder, "meta"))
         self.port = kit.free_ports(1)
         self.process = None
-        self.command = [program, "--quiet", "--port", f"127.0.0.1:{self.port}", "--access", ACCESS, "--secret", SECRET, "posix",
-                        "--sidecar", os.path.join(self.folder, "meta"), self.root]
+        self.command = [program, "--quiet", "--port", f"127.0.0.1:{self.port}", "--access", ACCESS, "--secret", SECRET, *options,
+                        "posix", "--sidecar", os.path.join(self.folder, "meta"), self.root]
         self.start()
 
     def start(self):
