@@ -288,6 +288,8 @@ bool s3_client_send(s3_client *client, const s3_request *request, s3_reply *ret_
         client->repeated++;
         pause_before(attempt);
     }
+    if (ret_reply->status == 400 || ret_reply->status == 401 || ret_reply->status == 403)
+        s3_credentials_clear(&client->credentials); /* they may have been replaced: found anew */
     return ret_reply->status / 100 == 2;
 }
 

@@ -11,7 +11,7 @@
 
 #include "../handler_common/buffer.h"
 
-enum { ANSWER_MAX = 65536, EARLY_S = 300 };
+enum { ANSWER_MAX = 65536, EARLY_S = 300, PAUSE_S = 5 };
 
 static bool set(s3_credentials *to, const char *access, const char *secret, const char *token,
                 const char *source)
@@ -151,20 +151,38 @@ static bool fetch(const char *url, const char *method, const char *header, handl
     return false;
 }
 
+/* The header that a container's endpoint wants; "" without a token. One in a file is read each
+ * time, for whoever wrote it replaces it. False: it cannot be read. */
+static bool write_authorization(char header[8192], char trouble[512])
+{
+    const char *file = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    const char *token = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+    char read[8000] = "";
+    FILE *in = file ? fopen(file, "re") : NULL;
+    header[0] = '\0';
+    if (in)
+        token = fgets(read, sizeof(read), in) ? trim(read) : NULL;
+    if (file && !in)
+        (void)snprintf(trouble, 512, "%.300s: %s", file, strerror(errno));
+    else if (token)
+        (void)snprintf(header, 8192, "Authorization: %s", token);
+    if (in)
+        (void)fclose(in); /* only read */
+    explicit_bzero(read, sizeof(read));
+    return !file || in;
+}
+
 /* The role of a container (ECS, EKS): one request to an address in the environment. */
 static bool from_container(s3_credentials *to, char trouble[512])
 {
     const char *relative = getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     const char *full = getenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    const char *token = getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     handler_buffer answer = {.data = NULL};
     char url[1024], header[8192];
-    if (relative)
-        (void)snprintf(url, sizeof(url), "http://169.254.170.2%s", relative);
-    else
-        (void)snprintf(url, sizeof(url), "%s", full);
-    (void)snprintf(header, sizeof(header), "Authorization: %s", token ? token : "");
-    bool good = fetch(url, "GET", token ? header : NULL, &answer, trouble);
+    (void)snprintf(url, sizeof(url), "%s%s", relative ? "http://169.254.170.2" : "",
+                   relative ? relative : full);
+    bool good = write_authorization(header, trouble) &&
+                fetch(url, "GET", *header ? header : NULL, &answer, trouble);
     if (good && !(good = s3_credentials_read_answer(to, answer.data, answer.size - 1)))
         (void)snprintf(trouble, 512, "%.400s: its answer has no credentials", url);
     if (answer.data)
@@ -229,39 +247,61 @@ static bool from_role(s3_credentials *to, char trouble[512])
     return from_machine(to, trouble);
 }
 
-bool s3_credentials_get(s3_credentials *credentials, const s3_settings *settings,
-                        int64_t now_seconds, char ret_trouble[512], bool *ret_lasting)
+/* From where they are to be had, in the order of the documentation. */
+static bool find(s3_credentials *to, const s3_settings *settings, char ret_trouble[512],
+                 bool *ret_lasting)
 {
     char path[1024], trouble[512];
     const char *profile = settings->profile ? settings->profile : getenv("AWS_PROFILE");
-    if (credentials->source &&
-        (!credentials->expires_s || now_seconds < credentials->expires_s - EARLY_S))
-        return true;
     *ret_lasting = true;
     if (settings->access_key)
-        return set(credentials, settings->access_key, settings->secret_key, settings->session_token,
+        return set(to, settings->access_key, settings->secret_key, settings->session_token,
                    "configuration");
     if (!settings->credentials_file && !settings->profile &&
-        set(credentials, getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY"),
+        set(to, getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY"),
             getenv("AWS_SESSION_TOKEN"), "environment"))
         return true;
     default_file(path);
     if (settings->credentials_file)
         (void)snprintf(path, sizeof(path), "%s", settings->credentials_file);
-    if (*path &&
-        s3_credentials_read_file(credentials, path, profile ? profile : "default", ret_trouble))
+    if (*path && s3_credentials_read_file(to, path, profile ? profile : "default", ret_trouble))
         return true;
     if (settings->credentials_file || profile)
         return false;
     *ret_lasting = false;
-    s3_credentials_clear(credentials);
-    if (from_role(credentials, trouble))
+    s3_credentials_clear(to);
+    if (from_role(to, trouble))
         return true;
     (void)snprintf(ret_trouble, 512,
                    "no credentials: neither `access_key`, AWS_ACCESS_KEY_ID with "
                    "AWS_SECRET_ACCESS_KEY, %.200s, nor a role (%.200s)",
                    *path ? path : "~/.aws/credentials", trouble);
     return false;
+}
+
+/* Early, and soon again where that fails, while those that are there still count. */
+static int64_t next_time(int64_t expires_s, int64_t now_s)
+{
+    int64_t next = expires_s - EARLY_S;
+    if (next < now_s + PAUSE_S)
+        next = now_s + PAUSE_S;
+    return next < expires_s ? next : expires_s;
+}
+
+bool s3_credentials_get(s3_credentials *credentials, const s3_settings *settings,
+                        int64_t now_seconds, char ret_trouble[512], bool *ret_lasting)
+{
+    s3_credentials fresh = {.source = NULL};
+    if (credentials->source && (!credentials->expires_s || now_seconds < credentials->again_s))
+        return true;
+    bool good = find(&fresh, settings, ret_trouble, ret_lasting);
+    if (good)
+        *credentials = fresh;
+    else if (credentials->source && now_seconds < credentials->expires_s)
+        good = true; /* these still count */
+    credentials->again_s = next_time(credentials->expires_s, now_seconds);
+    s3_credentials_clear(&fresh);
+    return good;
 }
 
 void s3_credentials_clear(s3_credentials *credentials)

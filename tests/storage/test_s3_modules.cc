@@ -122,6 +122,29 @@ TEST(S3Credentials, TheAnswerOfARoleIsRead)
     EXPECT_FALSE(s3_credentials_read_answer(&found, "<html>", 6));
 }
 
+TEST(S3Credentials, OfARoleCountUntilTheyEndWhenTheServiceIsAway)
+{
+    (void)setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/nobody", 1);
+    (void)setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere", 1);
+    s3_settings settings = {};
+    s3_credentials held = {};
+    (void)snprintf(held.access_key, sizeof(held.access_key), "a");
+    held.source = "role";
+    held.expires_s = 1000;
+    char trouble[512] = "";
+    bool lasting = true;
+    EXPECT_TRUE(s3_credentials_get(&held, &settings, 900, trouble, &lasting));
+    EXPECT_STREQ(held.access_key, "a");
+    EXPECT_GT(held.again_s, 900); /* not asked for each request */
+    EXPECT_TRUE(s3_credentials_get(&held, &settings, 999, trouble, &lasting));
+    EXPECT_EQ(held.again_s, 1000);
+    EXPECT_FALSE(s3_credentials_get(&held, &settings, 1000, trouble, &lasting));
+    EXPECT_FALSE(lasting);
+    EXPECT_NE(std::string(trouble).find("no credentials"), std::string::npos);
+    (void)unsetenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    (void)unsetenv("AWS_SHARED_CREDENTIALS_FILE");
+}
+
 TEST(S3Object, DatesAreWhatTextsBeginWith)
 {
     char date[S3_DATE_SIZE];
