@@ -5,9 +5,9 @@ beside pyarrow that writes the same rows from dictionaries, and beside the compr
   python3 tests/bench/s3.py --events 200000 --rounds 3 [--bootstrap HOST:PORT] [--build FOLDER]
 
 Starts a real Kafka (unless --bootstrap names one) and the S3 server on a temporary folder, and ends them. The time of busbar is that
-from the assignment of its partitions to the last object, which waits for the flush interval at the topic's end; that of pyarrow is
-Table.from_pylist and write_table, for as many files as busbar wrote, with the dictionaries in memory before. The CPU seconds of busbar
-are those of the process from the assignment to its end, from Kafka to the signed request. The memory is the highest of the worker process.
+from the assignment of its partitions to the last object; that of pyarrow is Table.from_pylist and write_table, for as many files as
+busbar wrote, with the dictionaries in memory before. The CPU seconds of busbar are those of the process from the assignment to its end,
+from Kafka to the signed request. The memory is the highest of the worker process.
 Both sides write Parquet with the same Arrow, zstd at its default level, dictionaries and statistics; the sizes of their files tell."""
 import contextlib
 import os
