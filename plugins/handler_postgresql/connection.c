@@ -150,8 +150,8 @@ static bool put(pg_connection *connection, const char *data, size_t size)
     return true;
 }
 
-bool pg_copy(pg_connection *connection, const char *sql, const pg_buffer *head, const char *data,
-             size_t size, pg_fault *fault)
+bool pg_send_copy(pg_connection *connection, const char *sql, const pg_buffer *head,
+                  const char *data, size_t size, pg_fault *fault)
 {
     static const char tail[2] = {(char)0xff, (char)0xff};
     PGresult *begun = pg_query(connection, sql, fault);
@@ -160,11 +160,7 @@ bool pg_copy(pg_connection *connection, const char *sql, const pg_buffer *head, 
     PQclear(begun);
     bool all = put(connection, head->data, head->size) && put(connection, data, size) &&
                put(connection, tail, sizeof(tail)) && PQputCopyEnd(connection->pq, NULL) == 1;
-    if (!sent(connection, all, fault))
-        return false;
-    PGresult *ended = take_results(connection, fault);
-    PQclear(ended);
-    return ended != NULL;
+    return sent(connection, all, fault);
 }
 
 /* Keywords of libpq from the configuration, ours where it is silent. */

@@ -32,9 +32,9 @@ bool pg_run(pg_connection *connection, const char *sql, pg_fault *fault);
 bool pg_send(pg_connection *connection, const char *sql, pg_fault *fault);
 bool pg_take(pg_connection *connection, pg_fault *fault);
 
-/* Statements that end in COPY ... FROM STDIN, then its data. */
-bool pg_copy(pg_connection *connection, const char *sql, const pg_buffer *head, const char *data,
-             size_t size, pg_fault *fault);
+/* Statements that end in COPY ... FROM STDIN, then its data; pg_take has what comes of it. */
+bool pg_send_copy(pg_connection *connection, const char *sql, const pg_buffer *head,
+                  const char *data, size_t size, pg_fault *fault);
 
 /* A name in quotes, or a literal, at the end of `out`. */
 void pg_add_name(pg_buffer *out, const char *name);

@@ -92,6 +92,8 @@ static int32_t set_up(pg_instance *self, busbar_call *call, busbar_bytes config)
         handler_counter(call, "postgresql_refused", "Rows that did not fit the table");
     self->metric_rollbacks =
         handler_counter(call, "postgresql_rollbacks", "Transactions that were given up");
+    self->metric_conflicts = handler_counter(
+        call, "postgresql_conflicts", "Batches that could not be copied straight into the table");
     if (!pg_transaction_connect(&self->transaction, &fault) || !check_offsets_table(self, &fault))
         return fail_open(call, &fault);
     warn_unused(self, call);
@@ -116,7 +118,8 @@ void pg_close(void *instance)
     if (!self)
         return;
     pg_transaction_close(&self->transaction);
-    pg_rows_clear(&self->rows);
+    pg_rows_clear(&self->rows[0]);
+    pg_rows_clear(&self->rows[1]);
     pg_places_clear(&self->places);
     handler_members_clear(&self->members);
     pg_settings_clear(&self->settings);
@@ -212,28 +215,26 @@ static bool add_row(handling *at)
             return true;
         }
     }
-    if (!pg_rows_begin(&self->rows, at->index, origin->partition, origin->offset)) {
+    if (!pg_rows_begin(self->now, at->index, origin->partition, origin->offset)) {
         pg_fault_set(&at->fault, PG_FAULT_PASSING, "out of memory");
         return false;
     }
-    pg_cell cell = {.call = at->call, .event = event, .out = &self->rows.data};
-    bool good =
-        pg_mapping_encode(&self->transaction.mapping, &cell, (int32_t)self->rows.count, &column);
-    if (!good) {
-        pg_rows_drop(&self->rows);
+    pg_cell cell = {.call = at->call, .event = event, .out = &self->now->data};
+    if (!pg_mapping_encode(&self->transaction.mapping, &cell, &column)) {
+        pg_rows_drop(self->now);
         refuse(at, at->index, column, cell.problem);
     }
-    if (self->rows.data.failed)
+    if (self->now->data.failed)
         pg_fault_set(&at->fault, PG_FAULT_PASSING, "out of memory");
-    return !self->rows.data.failed;
+    return !self->now->data.failed;
 }
 
 /* What was put in is accepted, but for what was refused. */
 static bool accept(handling *at)
 {
     pg_instance *self = at->self;
-    for (size_t i = 0; i < self->rows.count; i++) {
-        const pg_row *row = &self->rows.list[i];
+    for (size_t i = 0; i < self->now->count; i++) {
+        const pg_row *row = &self->now->list[i];
         if (at->verdicts[row->index])
             continue;
         at->verdicts[row->index] = BUSBAR_PASS;
@@ -274,7 +275,8 @@ static void give_up(handling *at, size_t accepted_before)
 static bool process(handling *at)
 {
     pg_instance *self = at->self;
-    pg_rows_reset(&self->rows);
+    self->now = &self->rows[self->transaction.sent == &self->rows[0]];
+    pg_rows_reset(self->now);
     if (self->transaction.accepted && !pg_connection_alive(&self->transaction.connection)) {
         pg_fault_set(&at->fault, PG_FAULT_PASSING, "the connection is gone");
         return false;
@@ -286,7 +288,7 @@ static bool process(handling *at)
             return false;
     }
     return pg_transaction_settle(&self->transaction, &at->fault) &&
-           pg_transaction_insert(&self->transaction, &self->rows, refused_by_server, at,
+           pg_transaction_insert(&self->transaction, self->now, refused_by_server, at,
                                  &at->fault) &&
            accept(at);
 }
@@ -315,6 +317,8 @@ static bool commit(pg_instance *self, busbar_call *call, pg_fault *fault)
     if (!pg_transaction_commit(transaction, fault))
         return false;
     call->host->record_metric(call, self->metric_rows, (double)rows);
+    call->host->record_metric(call, self->metric_conflicts, (double)transaction->conflicts);
+    transaction->conflicts = 0;
     if (!pg_places_committed(&self->places))
         pg_places_forget(&self->places); /* out of memory: it is read from the table again */
     return true;

@@ -10,13 +10,14 @@ typedef struct pg_instance {
     handler_members members;
     pg_places places;
     pg_transaction transaction;
-    pg_rows rows;
-    char name[160]; /* for pg_stat_activity */
+    pg_rows rows[2]; /* what the server works on, and what is prepared meanwhile */
+    pg_rows *now;    /* the latter */
+    char name[160];  /* for pg_stat_activity */
     char event[128];
     bool warned;    /* about members without a column */
     bool spoilt;    /* nothing accepted since the last flush counts: that flush says RETRY */
     pg_fault fault; /* why */
-    int32_t metric_rows, metric_replayed, metric_refused, metric_rollbacks;
+    int32_t metric_rows, metric_replayed, metric_refused, metric_rollbacks, metric_conflicts;
 } pg_instance;
 
 int32_t pg_open(busbar_call *call, busbar_bytes config, void **ret_self);

@@ -190,7 +190,7 @@ static void write_insert(pg_buffer *out, const pg_mapping *mapping, const pg_set
     if (settings->key) {
         pg_buffer_text(out, " ORDER BY ");
         add_key(out, settings);
-        pg_buffer_text(out, mapping->numbered ? ", busbar_row DESC" : "");
+        pg_buffer_text(out, settings->mode == PG_UPSERT ? ", busbar_row DESC" : "");
     }
     if (settings->mode == PG_APPEND || !settings->key)
         return;
@@ -203,11 +203,12 @@ static void write_insert(pg_buffer *out, const pg_mapping *mapping, const pg_set
         pg_buffer_text(out, " DO NOTHING");
 }
 
-static void write_stage(pg_buffer *out, const pg_mapping *mapping)
+/* Where the last of several rows counts, they are numbered as they come. */
+static void write_stage(pg_buffer *out, const pg_mapping *mapping, const pg_settings *settings)
 {
     pg_buffer_text(out, "CREATE TEMP TABLE " STAGE " (");
-    if (mapping->numbered)
-        pg_buffer_text(out, "busbar_row int4, ");
+    if (settings->mode == PG_UPSERT)
+        pg_buffer_text(out, "busbar_row bigserial, ");
     for (size_t i = 0; i < mapping->count; i++) {
         pg_buffer_text(out, i ? ", " : "");
         pg_add_name(out, mapping->columns[i].name);
@@ -216,44 +217,52 @@ static void write_stage(pg_buffer *out, const pg_mapping *mapping)
     pg_buffer_text(out, ");PREPARE busbar_insert AS ");
 }
 
-static void write_begin(pg_buffer *out, const pg_mapping *mapping, const pg_settings *settings)
+/* The transaction has the savepoint from its beginning on. TRUNCATE stands before the next one: so
+ * it makes a file in the first batch of a transaction only, and empties it later. */
+static void write_copy(pg_buffer *out, const pg_mapping *mapping, const pg_settings *settings,
+                       bool staged)
 {
-    if (!mapping->direct)
-        pg_buffer_text(out, "TRUNCATE pg_temp." STAGE ";");
+    pg_buffer_text(out, "RELEASE SAVEPOINT busbar;");
+    pg_buffer_text(out, staged ? "TRUNCATE pg_temp." STAGE ";" : "");
     pg_buffer_text(out, "SAVEPOINT busbar;COPY ");
-    if (mapping->direct)
-        add_table(out, settings);
-    else
+    if (staged)
         pg_buffer_text(out, "pg_temp." STAGE);
-    pg_buffer_text(out, mapping->numbered ? " (busbar_row, " : " (");
+    else
+        add_table(out, settings);
+    pg_buffer_text(out, " (");
     add_columns(out, mapping, NULL);
     pg_buffer_text(out, ") FROM STDIN (FORMAT binary)");
 }
 
-static bool write_statements(pg_mapping *mapping, const pg_settings *settings,
-                             const pg_catalog *catalog)
+static bool write_staged(pg_mapping *mapping, const pg_settings *settings,
+                         const pg_catalog *catalog)
 {
-    pg_buffer stage = {0}, begin = {0};
-    mapping->direct = settings->mode == PG_APPEND;
-    for (size_t i = 0; i < mapping->count; i++)
-        mapping->direct = mapping->direct && !mapping->columns[i].by_server;
-    mapping->numbered = settings->mode == PG_UPSERT;
-    if (!mapping->direct) {
-        write_stage(&stage, mapping);
-        write_insert(&stage, mapping, settings, catalog);
-    }
-    mapping->insert_sql =
-        strdup(mapping->direct ? "RELEASE SAVEPOINT busbar"
-                               : "EXECUTE busbar_insert;RELEASE SAVEPOINT busbar");
-    write_begin(&begin, mapping, settings);
-    bool good = !stage.failed && !begin.failed && mapping->insert_sql;
+    pg_buffer stage = {0}, staged = {0};
+    write_stage(&stage, mapping, settings);
+    write_insert(&stage, mapping, settings, catalog);
+    write_copy(&staged, mapping, settings, true);
     mapping->stage_sql = stage.data;
-    mapping->begin_sql = begin.data;
-    return good;
+    mapping->staged_sql = staged.data;
+    return !stage.failed && !staged.failed;
+}
+
+/* What the server is to read from text, it reads behind the staging table. */
+static bool write_statements(pg_mapping *mapping, const pg_settings *settings,
+                             const pg_catalog *catalog, bool direct)
+{
+    pg_buffer copy = {0};
+    for (size_t i = 0; i < mapping->count; i++)
+        direct = direct && !mapping->columns[i].by_server;
+    if (direct)
+        write_copy(&copy, mapping, settings, false);
+    mapping->direct_sql = copy.data;
+    return !copy.failed &&
+           ((direct && settings->mode == PG_APPEND) || write_staged(mapping, settings, catalog));
 }
 
 bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings,
-                     const handler_members *members, const pg_catalog *catalog, pg_fault *fault)
+                     const handler_members *members, const pg_catalog *catalog, bool direct,
+                     pg_fault *fault)
 {
     bool good;
     *mapping = (pg_mapping){.columns = calloc(catalog->count + 1, sizeof(*mapping->columns))};
@@ -266,7 +275,7 @@ bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings,
                      settings->schema, settings->table);
     else if (good && check_named(settings, members, catalog, fault) &&
              check_filled(mapping, settings, catalog, fault))
-        good = write_statements(mapping, settings, catalog);
+        good = write_statements(mapping, settings, catalog, direct);
     if (!good)
         pg_fault_set(fault, PG_FAULT_PASSING, "out of memory");
     if (!fault->kind)
@@ -283,9 +292,9 @@ void pg_mapping_clear(pg_mapping *mapping)
         free(mapping->columns[i].pointer);
     }
     free(mapping->columns);
+    free(mapping->direct_sql);
     free(mapping->stage_sql);
-    free(mapping->begin_sql);
-    free(mapping->insert_sql);
+    free(mapping->staged_sql);
     *mapping = (pg_mapping){.count = 0};
 }
 
@@ -317,14 +326,9 @@ static bool encode_column(const pg_column *column, pg_cell *cell)
                             : column->encode(cell, &value);
 }
 
-bool pg_mapping_encode(const pg_mapping *mapping, pg_cell *cell, int32_t number,
-                       const char **ret_column)
+bool pg_mapping_encode(const pg_mapping *mapping, pg_cell *cell, const char **ret_column)
 {
-    pg_buffer_add_int16(cell->out, (int16_t)(mapping->count + (mapping->numbered ? 1 : 0)));
-    if (mapping->numbered) {
-        pg_buffer_add_int32(cell->out, 4);
-        pg_buffer_add_int32(cell->out, number);
-    }
+    pg_buffer_add_int16(cell->out, (int16_t)mapping->count);
     for (size_t i = 0; i < mapping->count; i++) {
         if (encode_column(&mapping->columns[i], cell))
             continue;

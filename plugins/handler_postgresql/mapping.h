@@ -24,24 +24,26 @@ typedef struct pg_column {
 typedef struct pg_mapping {
     size_t count;
     pg_column *columns;
-    bool direct;      /* plain COPY into the table */
-    bool numbered;    /* the staging table has busbar_row: the order within the batch */
-    char *stage_sql;  /* CREATE TEMP TABLE, PREPARE; NULL: direct */
-    char *begin_sql;  /* up to COPY */
-    char *insert_sql; /* from the staging table into the table unless direct; RELEASE */
+    char *direct_sql; /* up to COPY into the table itself; NULL: that cannot be */
+    char *stage_sql;  /* CREATE TEMP TABLE, PREPARE; NULL: there is no staging table */
+    char *staged_sql; /* up to COPY into the staging table */
 } pg_mapping;
 
-/* For the table as it is now. False with a LASTING fault when it cannot be filled. */
+/* From the staging table into the table. */
+#define PG_INSERT_STAGED "EXECUTE busbar_insert"
+
+/* For the table as it is now; `direct`: COPY may go straight into it. False with a LASTING fault
+ * when it cannot be filled. */
 bool pg_mapping_make(pg_mapping *mapping, const pg_settings *settings,
-                     const handler_members *members, const pg_catalog *catalog, pg_fault *fault);
+                     const handler_members *members, const pg_catalog *catalog, bool direct,
+                     pg_fault *fault);
 void pg_mapping_clear(pg_mapping *mapping);
 
 /* "a, b" of members that no column takes; empty: all are taken. */
 void pg_mapping_unused(const pg_mapping *mapping, const handler_members *members, pg_buffer *out);
 
 /* One row of the binary format at the end of `out`. False: `*ret_column` names the column and
- * `cell->problem` the reason; what was appended is to be cut off. `number`: of the row. */
-bool pg_mapping_encode(const pg_mapping *mapping, pg_cell *cell, int32_t number,
-                       const char **ret_column);
+ * `cell->problem` the reason; what was appended is to be cut off. */
+bool pg_mapping_encode(const pg_mapping *mapping, pg_cell *cell, const char **ret_column);
 
 #endif

@@ -1,7 +1,10 @@
 /* Rows into the server, and the rows that it refuses out of the way. */
 #include "transaction.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "direct.h"
 
 /* After a row that only the server has found out: where one is, more are. */
 #define CAREFUL_FLUSHES 100
@@ -18,10 +21,30 @@ static bool read_table(pg_transaction *transaction, pg_fault *fault)
                      settings->table);
         good = false;
     }
-    good = good &&
-           pg_mapping_make(&transaction->mapping, settings, transaction->members, &catalog, fault);
+    bool direct = false;
+    good = good && pg_direct_ask(&transaction->connection, settings, &direct, fault) &&
+           pg_mapping_make(&transaction->mapping, settings, transaction->members, &catalog, direct,
+                           fault);
     pg_catalog_clear(&catalog);
     return good;
+}
+
+/* The staging table, and its statement. Where that one would not run, be it for want of a right or
+ * of a unique key, no row goes straight into the table either, so that it shows at once and not
+ * with the first key that comes twice. */
+static bool make_stage(pg_transaction *transaction, pg_fault *fault)
+{
+    pg_mapping *mapping = &transaction->mapping;
+    pg_connection *connection = &transaction->connection;
+    if (!mapping->stage_sql)
+        return true;
+    if (!pg_run(connection, mapping->stage_sql, fault))
+        return false;
+    if (!mapping->direct_sql || pg_run(connection, "EXPLAIN " PG_INSERT_STAGED, fault))
+        return true;
+    free(mapping->direct_sql);
+    mapping->direct_sql = NULL;
+    return pg_connection_alive(connection);
 }
 
 bool pg_transaction_connect(pg_transaction *transaction, pg_fault *fault)
@@ -31,9 +54,7 @@ bool pg_transaction_connect(pg_transaction *transaction, pg_fault *fault)
     pg_transaction_close(transaction);
     if (pg_connection_open(&transaction->connection, transaction->settings, transaction->name,
                            fault) &&
-        read_table(transaction, fault) &&
-        (transaction->mapping.direct ||
-         pg_run(&transaction->connection, transaction->mapping.stage_sql, fault)))
+        read_table(transaction, fault) && make_stage(transaction, fault))
         return true;
     pg_transaction_close(transaction);
     return false;
@@ -43,49 +64,88 @@ bool pg_transaction_connect(pg_transaction *transaction, pg_fault *fault)
 static bool begin(pg_transaction *transaction, pg_fault *fault)
 {
     if (!transaction->open)
-        transaction->open =
-            pg_run(&transaction->connection, "BEGIN;SET CONSTRAINTS ALL IMMEDIATE", fault);
+        transaction->open = pg_run(&transaction->connection,
+                                   "BEGIN;SET CONSTRAINTS ALL IMMEDIATE;SAVEPOINT busbar", fault);
     return transaction->open;
 }
 
-/* The rows of [from, end) to the server: all that is left to do is the INSERT. */
-static bool copy_rows(pg_transaction *transaction, const pg_rows *rows, size_t from, size_t end,
+/* Whether rows are to go straight into the table. */
+static bool is_straight(const pg_transaction *transaction)
+{
+    const pg_mapping *mapping = &transaction->mapping;
+    return !mapping->stage_sql ||
+           (mapping->direct_sql && !transaction->careful && !transaction->detour.left);
+}
+
+/* The rows of [from, end) to the server, to where they are to go. */
+static bool send_copy(pg_transaction *transaction, const pg_rows *rows, size_t from, size_t end,
                       pg_fault *fault)
 {
     static char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0"; /* no flags, no extension */
     const pg_buffer first = {.data = head, .size = 19};
     const pg_mapping *mapping = &transaction->mapping;
-    pg_connection *connection = &transaction->connection;
     size_t at = pg_rows_at(rows, from);
-    return pg_copy(connection, mapping->begin_sql, &first, rows->data.data + at,
-                   pg_rows_at(rows, end) - at, fault);
+    return pg_send_copy(&transaction->connection,
+                        is_straight(transaction) ? mapping->direct_sql : mapping->staged_sql,
+                        &first, rows->data.data + at, pg_rows_at(rows, end) - at, fault);
 }
 
-/* The rows of [from, end) as one COPY and one INSERT, or nothing of them. */
+/* The rows of [from, end), or nothing of them. */
 static bool try_rows(pg_transaction *transaction, const pg_rows *rows, size_t from, size_t end,
                      pg_fault *fault)
 {
-    return copy_rows(transaction, rows, from, end, fault) &&
-           pg_run(&transaction->connection, transaction->mapping.insert_sql, fault);
+    pg_connection *connection = &transaction->connection;
+    return send_copy(transaction, rows, from, end, fault) && pg_take(connection, fault) &&
+           (is_straight(transaction) || pg_run(connection, PG_INSERT_STAGED, fault));
 }
 
 /* The same without waiting for the last word, which nearly always is a good one. */
 static bool send_rows(pg_transaction *transaction, const pg_rows *rows, pg_fault *fault)
 {
-    if (!copy_rows(transaction, rows, 0, rows->count, fault) ||
-        !pg_send(&transaction->connection, transaction->mapping.insert_sql, fault))
+    pg_connection *connection = &transaction->connection;
+    bool straight = is_straight(transaction);
+    if (!send_copy(transaction, rows, 0, rows->count, fault))
+        return false;
+    if (!straight && (!pg_take(connection, fault) || !pg_send(connection, PG_INSERT_STAGED, fault)))
         return false;
     transaction->pending = true;
+    transaction->sent = straight && transaction->mapping.stage_sql ? rows : NULL;
     transaction->accepted += rows->count;
     return true;
 }
 
+static bool back_to_savepoint(pg_transaction *transaction, pg_fault *fault)
+{
+    return pg_run(&transaction->connection, "ROLLBACK TO SAVEPOINT busbar", fault);
+}
+
+/* Rows went straight in vain: the next ones are not to. A deadlock counts, for the staging table
+ * puts rows in by their key, as all lanes do then. */
+static void note_conflict(pg_transaction *transaction, const pg_fault *fault)
+{
+    bool deadlock = strcmp(fault->state, "40P01") == 0;
+    if (fault->kind == PG_FAULT_PASSING && !deadlock)
+        return;
+    transaction->conflicts++;
+    if (fault->kind == PG_FAULT_LASTING)
+        pg_detour_take_longest(&transaction->detour);
+    else
+        pg_detour_take(&transaction->detour);
+}
+
 bool pg_transaction_settle(pg_transaction *transaction, pg_fault *fault)
 {
+    const pg_rows *sent = transaction->sent;
     if (!transaction->pending)
         return true;
     transaction->pending = false;
+    transaction->sent = NULL;
     if (pg_take(&transaction->connection, fault))
+        return true;
+    if (sent)
+        note_conflict(transaction, fault);
+    if (sent && fault->kind == PG_FAULT_DATA && back_to_savepoint(transaction, fault) &&
+        try_rows(transaction, sent, 0, sent->count, fault))
         return true;
     if (fault->kind == PG_FAULT_DATA)
         transaction->careful = CAREFUL_FLUSHES;
@@ -99,12 +159,6 @@ typedef struct inserting {
     void *user;
     pg_fault *fault;
 } inserting;
-
-static bool back_to_savepoint(pg_transaction *transaction, pg_fault *fault)
-{
-    transaction->careful = CAREFUL_FLUSHES;
-    return pg_run(&transaction->connection, "ROLLBACK TO SAVEPOINT busbar", fault);
-}
 
 /* Where the rows of [from, end) are to be cut after a fault: the row that the server has named is
  * alone then; else the middle. */
@@ -156,20 +210,37 @@ bool pg_transaction_insert(pg_transaction *transaction, const pg_rows *rows, pg_
         return false;
     if (transaction->careful)
         return insert_range(&at, 0, rows->count);
+    bool straight = is_straight(transaction) && transaction->mapping.stage_sql;
     if (send_rows(transaction, rows, fault))
         return true;
-    return fault->kind == PG_FAULT_DATA && back_to_savepoint(transaction, fault) &&
-           insert_range(&at, 0, rows->count);
+    if (straight)
+        note_conflict(transaction, fault);
+    if (fault->kind != PG_FAULT_DATA || !back_to_savepoint(transaction, fault))
+        return false;
+    transaction->careful = CAREFUL_FLUSHES;
+    return insert_range(&at, 0, rows->count);
 }
 
 bool pg_transaction_commit(pg_transaction *transaction, pg_fault *fault)
 {
     if (!pg_run(&transaction->connection, "COMMIT", fault))
         return false;
-    transaction->careful -= transaction->careful > 0;
+    if (transaction->careful)
+        transaction->careful--;
+    else
+        pg_detour_flushed(&transaction->detour);
     transaction->open = false;
     transaction->accepted = 0;
     return true;
+}
+
+/* What the server works on, and what is in the transaction, is not counted on any more. */
+static void forget(pg_transaction *transaction)
+{
+    transaction->open = false;
+    transaction->pending = false;
+    transaction->sent = NULL;
+    transaction->accepted = 0;
 }
 
 void pg_transaction_give_up(pg_transaction *transaction, bool anew)
@@ -177,11 +248,9 @@ void pg_transaction_give_up(pg_transaction *transaction, bool anew)
     pg_fault ignored; /* without a transaction the connection is as good as new */
     if (transaction->pending && !anew && pg_connection_alive(&transaction->connection))
         (void)pg_take(&transaction->connection, &ignored); /* it is rolled back whatever it was */
-    transaction->pending = false;
     if (transaction->open && !anew && pg_connection_alive(&transaction->connection))
         anew = !pg_run(&transaction->connection, "ROLLBACK", &ignored);
-    transaction->open = false;
-    transaction->accepted = 0;
+    forget(transaction);
     if (anew)
         pg_transaction_close(transaction);
 }
@@ -190,7 +259,5 @@ void pg_transaction_close(pg_transaction *transaction)
 {
     pg_connection_close(&transaction->connection);
     pg_mapping_clear(&transaction->mapping);
-    transaction->open = false;
-    transaction->pending = false;
-    transaction->accepted = 0;
+    forget(transaction);
 }

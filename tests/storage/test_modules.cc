@@ -7,8 +7,10 @@
 
 extern "C" {
 #include "annotation.h"
+#include "detour.h"
 #include "encode.h"
 #include "fault.h"
+#include "mapping.h"
 #include "ranges.h"
 #include "settings.h"
 }
@@ -265,5 +267,90 @@ TEST(Encode, AddressesIdsAndTexts)
     EXPECT_EQ(encoded(PG_TEXT, -1, BUSBAR_STRING, std::string("a\0b", 3)), "-");
     EXPECT_EQ(encoded(PG_JSONB, -1, BUSBAR_STRING, "a"), "01226122");
     EXPECT_EQ(encoded(PG_JSON, -1, BUSBAR_ARRAY, "[1]"), "5b315d");
+}
+
+TEST(Detour, GrowsWithConflictsAndShrinksWithoutThem)
+{
+    pg_detour detour = {};
+    for (unsigned length : {1u, 2u, 4u, 8u}) { // a conflict in each flush that goes straight
+        EXPECT_EQ(detour.left, 0u);
+        pg_detour_take(&detour);
+        for (unsigned i = 0; i < length; i++) {
+            EXPECT_GT(detour.left, 0u) << length;
+            pg_detour_flushed(&detour);
+        }
+    }
+    for (int i = 0; i < 4; i++)
+        pg_detour_flushed(&detour);
+    pg_detour_take(&detour);
+    EXPECT_EQ(detour.left, 1u);
+    pg_detour_take_longest(&detour);
+    EXPECT_EQ(detour.left, (unsigned)PG_DETOUR_MAX);
+    pg_detour_take(&detour);
+    EXPECT_EQ(detour.left, (unsigned)PG_DETOUR_MAX);
+}
+
+// The statements for a table with the columns id (the key), name and, where asked for, a CIDR.
+struct Statements {
+    std::string direct, stage, staged;
+};
+
+Statements statements_of(const char *mode, bool direct, bool with_cidr)
+{
+    std::string config =
+        std::string(R"({"table": "things", "key": ["id"], "mode": ")") + mode + "\"}";
+    pg_settings settings;
+    EXPECT_EQ(pg_settings_read(&settings, config.data(), config.size(), "shop.order", 10, "{}", 2),
+              nullptr);
+    const Oid cidr = 650;
+    char id[] = "id", name[] = "na\"me", net[] = "net", uuid[] = "uuid", text[] = "text",
+         cidr_name[] = "cidr";
+    pg_catalog_column columns[] = {{id, uuid, PG_UUID, 0, -1, 'b', true, false, false},
+                                   {name, text, PG_TEXT, 0, -1, 'b', false, false, false},
+                                   {net, cidr_name, cidr, 0, -1, 'b', false, false, false}};
+    handler_member list[] = {{id, 0}, {name, 1}, {net, 2}};
+    const handler_members members = {3, list};
+    const pg_catalog catalog = {true, with_cidr ? 3u : 2u, columns};
+    pg_mapping mapping;
+    pg_fault fault;
+    EXPECT_TRUE(pg_mapping_make(&mapping, &settings, &members, &catalog, direct, &fault));
+    auto text_of = [](const char *from) { return std::string(from ? from : "none"); };
+    Statements all = {text_of(mapping.direct_sql), text_of(mapping.stage_sql),
+                      text_of(mapping.staged_sql)};
+    pg_mapping_clear(&mapping);
+    pg_settings_clear(&settings);
+    return all;
+}
+
+TEST(Mapping, StraightAndByTheStagingTable)
+{
+    const char *straight = "RELEASE SAVEPOINT busbar;SAVEPOINT busbar;COPY \"public\".\"things\" "
+                           "(\"id\", \"na\"\"me\") FROM STDIN (FORMAT binary)";
+    Statements insert = statements_of("insert", true, false);
+    EXPECT_EQ(insert.direct, straight);
+    EXPECT_EQ(insert.staged,
+              "RELEASE SAVEPOINT busbar;TRUNCATE pg_temp.busbar_stage;SAVEPOINT busbar;COPY "
+              "pg_temp.busbar_stage (\"id\", \"na\"\"me\") FROM STDIN (FORMAT binary)");
+    EXPECT_NE(insert.stage.find("ORDER BY \"id\" ON CONFLICT (\"id\") DO NOTHING"),
+              std::string::npos);
+    Statements upsert = statements_of("upsert", true, false);
+    EXPECT_EQ(upsert.direct, straight);
+    EXPECT_NE(upsert.stage.find("ORDER BY \"id\", busbar_row DESC ON CONFLICT (\"id\") DO UPDATE"),
+              std::string::npos);
+    Statements append = statements_of("append", true, false);
+    EXPECT_EQ(append.direct, straight);
+    EXPECT_EQ(append.stage, "none");
+}
+
+TEST(Mapping, OnlyByTheStagingTable)
+{
+    for (const char *mode : {"insert", "upsert", "append"}) {
+        EXPECT_EQ(statements_of(mode, false, false).direct, "none")
+            << mode;                                       // the table is of no such kind
+        Statements read = statements_of(mode, true, true); // the server is to read a column
+        EXPECT_EQ(read.direct, "none") << mode;
+        EXPECT_NE(read.stage.find("\"net\"::cidr"), std::string::npos) << mode;
+        EXPECT_NE(read.staged.find("busbar_stage"), std::string::npos) << mode;
+    }
 }
 } // namespace
