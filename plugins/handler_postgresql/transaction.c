@@ -1,7 +1,7 @@
 /* Rows into the server, and the rows that it refuses out of the way. */
 #include "transaction.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "direct.h"
@@ -29,24 +29,6 @@ static bool read_table(pg_transaction *transaction, pg_fault *fault)
     return good;
 }
 
-/* The staging table, and its statement. Where that one would not run, be it for want of a right or
- * of a unique key, no row goes straight into the table either, so that it shows at once and not
- * with the first key that comes twice. */
-static bool make_stage(pg_transaction *transaction, pg_fault *fault)
-{
-    pg_mapping *mapping = &transaction->mapping;
-    pg_connection *connection = &transaction->connection;
-    if (!mapping->stage_sql)
-        return true;
-    if (!pg_run(connection, mapping->stage_sql, fault))
-        return false;
-    if (!mapping->direct_sql || pg_run(connection, "EXPLAIN " PG_INSERT_STAGED, fault))
-        return true;
-    free(mapping->direct_sql);
-    mapping->direct_sql = NULL;
-    return pg_connection_alive(connection);
-}
-
 bool pg_transaction_connect(pg_transaction *transaction, pg_fault *fault)
 {
     if (pg_connection_alive(&transaction->connection))
@@ -54,19 +36,29 @@ bool pg_transaction_connect(pg_transaction *transaction, pg_fault *fault)
     pg_transaction_close(transaction);
     if (pg_connection_open(&transaction->connection, transaction->settings, transaction->name,
                            fault) &&
-        read_table(transaction, fault) && make_stage(transaction, fault))
+        read_table(transaction, fault) &&
+        (!transaction->mapping.stage_sql ||
+         pg_run(&transaction->connection, transaction->mapping.stage_sql, fault)))
         return true;
     pg_transaction_close(transaction);
     return false;
 }
 
-/* Constraints speak when a row comes, not at the commit, where nobody knows which row it was. */
+/* Constraints speak when a row comes, not at the commit, where nobody knows which row it was. Where
+ * rows go straight, the statement that they go round is looked at all the same: if a right or the
+ * unique key is missing, that shows now and not with the first key that comes twice. */
 static bool begin(pg_transaction *transaction, pg_fault *fault)
 {
-    if (!transaction->open)
-        transaction->open = pg_run(&transaction->connection,
-                                   "BEGIN;SET CONSTRAINTS ALL IMMEDIATE;SAVEPOINT busbar", fault);
-    return transaction->open;
+    static const char begin_sql[] = "BEGIN;SET CONSTRAINTS ALL IMMEDIATE;SAVEPOINT busbar";
+    static const char look_sql[] = ";EXPLAIN " PG_INSERT_STAGED;
+    const pg_mapping *mapping = &transaction->mapping;
+    char sql[sizeof(begin_sql) + sizeof(look_sql)];
+    if (transaction->open)
+        return true;
+    (void)snprintf(sql, sizeof(sql), "%s%s", begin_sql,
+                   mapping->direct_sql && mapping->stage_sql ? look_sql : ""); /* measured: fits */
+    transaction->open = true;
+    return pg_run(&transaction->connection, sql, fault);
 }
 
 /* Whether rows are to go straight into the table. */

@@ -303,6 +303,21 @@ class Tables(Case):
         with open(self.config, "w") as file:
             file.write(re.sub(r'password: "[^"]*"', "password: plain", text.replace("user: admin", f"user: {role}")))
 
+    def test_a_key_that_is_dropped_later(self):
+        self.make("insert")
+        lines = unique(kit.generated(EVENT, 100))
+        process = self.start()
+        self.send(TOPIC, lines[:50])
+        self.wait_for_rows(50)
+        self.sql("ALTER TABLE rows DROP CONSTRAINT rows_pkey")
+        self.send(TOPIC, lines)
+        kit.wait_for(lambda: "42P10" in self.log_of(process), timeout=60)
+        self.assertEqual(self.value("SELECT count(*) FROM rows"), "50")
+        self.sql("ALTER TABLE rows ADD PRIMARY KEY (event_id)")
+        self.wait_for_rows(100)
+        self.assertEqual(kit.stop(process), 0, self.log_of(process))
+        self.assertEqual(sorted(self.urls()), sorted(ids(lines)))
+
     def test_rights(self):
         self.as_role("INSERT, SELECT")
         self.store(STRAIGHT)
