@@ -1,11 +1,13 @@
 /* The `postgresql` handler: events as rows of a table, each once.
  *
  * `handle` puts the rows of a batch into the transaction that is open. It does not wait for the
- * last word about them, so that the lane prepares the next batch while the server works. Where the
- * server refuses a row, the flush fails, and the host hands everything again; then, and some
- * flushes more, each batch waits, and rows that are refused are answered one by one. `flush` adds
- * the offsets of the rows to the same transaction and commits. What was stored before is recognised
- * by its offset. */
+ * last word about them, so that the lane prepares the next batch while the server works. Rows go
+ * straight into the table by COPY. Where that is refused, because a key is there already, they go
+ * round by a staging table, whose INSERT knows what to do with it. Where the server refuses a row
+ * there, too, the flush fails, and the host hands everything again; then, and some flushes more,
+ * each batch waits, and rows that are refused are answered one by one. `flush` adds the offsets of
+ * the rows to the same transaction and commits. What was stored before is recognised by its
+ * offset. */
 #include "config_schema.h"
 #include "handle.h"
 

@@ -177,6 +177,7 @@ static bool insert_range(inserting *at, size_t from, size_t end)
         if (at->fault->kind != PG_FAULT_DATA)
             return false;
         pg_fault fault = *at->fault;
+        transaction->careful = CAREFUL_FLUSHES;
         if (!back_to_savepoint(transaction, at->fault))
             return false;
         if (end - from == 1) {
@@ -207,10 +208,10 @@ bool pg_transaction_insert(pg_transaction *transaction, const pg_rows *rows, pg_
         return true;
     if (straight)
         note_conflict(transaction, fault);
-    if (fault->kind != PG_FAULT_DATA || !back_to_savepoint(transaction, fault))
+    if (fault->kind != PG_FAULT_DATA)
         return false;
     transaction->careful = CAREFUL_FLUSHES;
-    return insert_range(&at, 0, rows->count);
+    return back_to_savepoint(transaction, fault) && insert_range(&at, 0, rows->count);
 }
 
 bool pg_transaction_commit(pg_transaction *transaction, pg_fault *fault)

@@ -337,7 +337,7 @@ class Faults(Case):
             session.stdin.write(f"INSERT INTO {TABLE} ({columns}) VALUES ({values});\n\\echo held\n")
             session.stdin.flush()
 
-        # rows are put in by key: busbar has the first and waits for the last, which the session holds
+        # rows are put in as they come: busbar has the first and waits for the last, which the session holds
         session.stdin.write("SET deadlock_timeout = '60s';\nBEGIN;\n")
         hold(last)
         self.assertEqual(session.stdout.readline().strip(), "held")
