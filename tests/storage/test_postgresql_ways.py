@@ -94,12 +94,13 @@ class Duplicates(Case):
         found = self.urls()
         self.assertEqual(sorted(found), sorted(ids(lines)))
         self.assertEqual({found[key] for key in ids(lines[1000:])}, {url("first")})
-        again = self.urls()
+        self.assertEqual(set(self.ways()), {STRAIGHT, STAGED})
         self.send(TOPIC, [with_url(line, "third") for line in sent])
         self.check_counts(3000, 0)
-        self.assertEqual(self.urls(), again)
-        ways = self.ways()
-        self.assertGreater(ways.count(STAGED), 3 * ways.count(STRAIGHT), "it went straight again and again, in vain")
+        self.assertEqual(self.urls(), found)
+        ways = self.ways()  # 30 batches at least, each in vain where it goes straight
+        self.assertGreaterEqual(ways.count(STAGED), 30)
+        self.assertLess(ways.count(STRAIGHT), 10)
 
     def test_upsert_keeps_the_last(self):
         self.make("upsert")
