@@ -159,6 +159,33 @@ static const char *encoding_of(const json_t *row)
     return text && strcmp(text, "zstd") == 0 ? "zstd" : text && *text ? "gzip" : "";
 }
 
+bool ch_journal_adopt(ch_journal *journal, int32_t partition, const ch_entry *from,
+                      const ch_entry *to, ch_fault *fault)
+{
+    handler_buffer sql = {.data =
+                              NULL};  /* its condition is inside, where the new names are unknown */
+    (void)handler_buffer_format(&sql, /* `failed` tells, here and below */
+                                "INSERT INTO %s SELECT * REPLACE ('%s' AS writer, %" PRIu64
+                                " AS version, %" PRIu64 " AS epoch, ",
+                                journal->table.data, to->writer, to->version, to->epoch);
+    ch_add_literal(&sql, to->owner, strlen(to->owner));
+    (void)handler_buffer_add_text(&sql, " AS owner, 0 AS settled, [");
+    for (size_t i = 0; i < to->stored.count; i++)
+        (void)handler_buffer_format(&sql, "%s%" PRId64 ",%" PRId64, i ? "," : "",
+                                    to->stored.list[i].first, to->stored.list[i].last);
+    (void)handler_buffer_format(&sql,
+                                "] AS stored) FROM (SELECT * FROM %s FINAL WHERE %s AND "
+                                "partition = %d AND writer = '%s' AND version = %" PRIu64 ")",
+                                journal->table.data, journal->where.data, partition, from->writer,
+                                from->version);
+    const char *text = ch_sql(&sql);
+    bool good = text && ch_client_run(journal->client, text, fault);
+    if (!text)
+        ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+    handler_buffer_clear(&sql);
+    return good;
+}
+
 /* The body of the insert as it is recorded; nothing where the writer has gone on. */
 static bool read_body(ch_journal *journal, int32_t partition, const char *of_entry,
                       handler_buffer *body, ch_fault *fault)
@@ -271,6 +298,22 @@ json_t *ch_journal_tops(ch_journal *journal, const char *partitions, int64_t *re
     *ret_block = json_integer_value(json_array_get(json_array_get(rows, 0), 3));
     handler_buffer_clear(&sql);
     return rows;
+}
+
+bool ch_journal_is_top(const json_t *tops, int32_t partition, const ch_entry *entry,
+                       const char **ret_owner, uint64_t *ret_epoch)
+{
+    size_t i;
+    json_t *row;
+    *ret_owner = NULL;
+    json_array_foreach(tops, i, row)
+    {
+        if (json_integer_value(json_array_get(row, 0)) != partition)
+            continue;
+        *ret_epoch = (uint64_t)json_integer_value(json_array_get(row, 1));
+        *ret_owner = json_string_value(json_array_get(row, 2));
+    }
+    return *ret_owner && ch_entry_compare(entry, *ret_epoch, *ret_owner) == 0;
 }
 
 bool ch_journal_newest_block(ch_journal *journal, int64_t *ret_block, ch_fault *fault)

@@ -56,6 +56,10 @@ int ch_entry_compare(const ch_entry *a, uint64_t epoch, const char *owner);
 /* What all writers of a partition say. False after a fault; free them. */
 bool ch_journal_read(ch_journal *journal, int32_t partition, ch_entry **ret_entries,
                      size_t *ret_count, ch_fault *fault);
+/* Makes the batch that is pending in `from`, as it was read, the one that is pending in `to`, which
+ * is not settled: nothing happens where the writer of `from` has gone on since. */
+bool ch_journal_adopt(ch_journal *journal, int32_t partition, const ch_entry *from,
+                      const ch_entry *to, ch_fault *fault);
 /* The pending batch of an entry that was read, as an insert of its own; without `sql` when the
  * writer has gone on since, so that it is pending no more. Free `ret_sql` and `ret_body`. */
 bool ch_journal_payload(ch_journal *journal, int32_t partition, const ch_entry *entry,
@@ -72,6 +76,10 @@ bool ch_journal_write(ch_journal *journal, ch_fault *fault);
  * and the number of the newest part of the table. NULL after a fault. */
 json_t *ch_journal_tops(ch_journal *journal, const char *partitions, int64_t *ret_block,
                         ch_fault *fault);
+/* The row of a partition in them: whether `entry` is the highest of it. Where it is not, the owner
+ * and the epoch of the one that is; NULL: there is none at all. */
+bool ch_journal_is_top(const json_t *tops, int32_t partition, const ch_entry *entry,
+                       const char **ret_owner, uint64_t *ret_epoch);
 bool ch_journal_newest_block(ch_journal *journal, int64_t *ret_block, ch_fault *fault);
 
 #endif

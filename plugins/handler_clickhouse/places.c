@@ -6,16 +6,19 @@
  * inserts nothing. A batch below the epoch of a taker that has settled, and that it did not see, is
  * of the second kind and void.
  *
- * Lanes of one process share an epoch, so they repeat for each other what they see, under its
- * token. A lane that does not know what became of its batch begins a new epoch: its record may
- * come later, or hold a row that the server refuses today, and must be void then, for the rows are
- * in other batches. */
+ * Lanes of one process share an epoch. They take a partition one after the other, so that none
+ * repeats what another holds for void. A lane that does not know what became of its batch begins a
+ * new epoch: its record may come later, or hold a row that the server refuses today, and must be
+ * void then, for the rows are in other batches. Who repeats a batch records it as its own before:
+ * the one who comes next must not hold for void what is on its way. */
 #include "places.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 /* At what the writers say while others go on. */
 enum { LOOKS = 20 };
@@ -26,6 +29,7 @@ bool ch_places_init(ch_places *places, ch_journal *journal, const ch_table *tabl
     places->journal = journal;
     places->table = table;
     places->takeover_ms = settings->takeover_ms;
+    places->timeout_ms = settings->timeout_ms;
     places->process = strndup(binding->process.data, binding->process.size);
     return places->process != NULL;
 }
@@ -39,6 +43,7 @@ void ch_places_clear(ch_places *places)
     }
     free(places->list);
     free(places->process);
+    handler_buffer_clear(&places->refused);
     *places = (ch_places){.count = 0};
 }
 
@@ -93,14 +98,28 @@ static void look(const ch_place *place, const ch_places *places, view *seen)
     seen->mine = seen->top && strcmp(seen->top->owner, place->entry.owner) == 0;
 }
 
+/* The highest first: of two batches with the same record, the lower one came too late. */
+static int compare_down(const void *a, const void *b)
+{
+    const ch_entry *right = b;
+    return -ch_entry_compare(a, right->epoch, right->owner);
+}
+
 static bool read_view(ch_places *places, const ch_place *place, view *ret_view, ch_fault *fault)
 {
     *ret_view = (view){.entries = NULL};
     if (!ch_journal_read(places->journal, place->partition, &ret_view->entries, &ret_view->count,
                          fault))
         return false;
+    qsort(ret_view->entries, ret_view->count, sizeof(*ret_view->entries), compare_down);
     look(place, places, ret_view);
     return true;
+}
+
+static bool out_of_memory(ch_fault *fault)
+{
+    ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+    return false;
 }
 
 static void write_entry(ch_places *places, ch_place *place)
@@ -118,49 +137,100 @@ static bool beyond_window(const ch_places *places, const ch_entry *entry)
     return places->block - entry->block >= table->window;
 }
 
+static bool taken_meanwhile(const ch_place *place, ch_fault *fault)
+{
+    ch_fault_set(fault, CH_FAULT_PASSING,
+                 "partition %d is being taken by another lane or worker at the same time",
+                 place->partition);
+    return false;
+}
+
+/* Records a batch that was left open as our own, and looks whether the partition still is ours:
+ * what is inserted is known to all who come later, whatever has become of us. */
+static bool adopt(ch_places *places, ch_place *place, const ch_entry *from, ch_entry *ret_mine,
+                  ch_fault *fault)
+{
+    char partition[16];
+    const char *owner;
+    uint64_t epoch;
+    place->entry.version++;
+    *ret_mine = place->entry;
+    memcpy(ret_mine->token, from->token, sizeof(ret_mine->token));
+    place->doubtful = true;
+    if (!ch_journal_adopt(places->journal, place->partition, from, ret_mine, fault))
+        return false;
+    (void)snprintf(partition, sizeof(partition), "%d", place->partition);
+    json_t *tops = ch_journal_tops(places->journal, partition, &places->block, fault);
+    if (!tops)
+        return false;
+    bool ours = ch_journal_is_top(tops, place->partition, ret_mine, &owner, &epoch);
+    json_decref(tops);
+    place->doubtful = ours;
+    return ours || taken_meanwhile(place, fault);
+}
+
+static bool insert_anew(ch_places *places, ch_place *place, const ch_entry *entry,
+                        const ch_insert *insert, ch_fault *fault)
+{
+    places->uncertain += beyond_window(places, entry) ? 1 : 0;
+    if (!ch_client_insert(places->journal->client, insert, fault)) {
+        if (fault->kind != CH_FAULT_DATA)
+            return false;
+        place->careful = true;
+        return handler_buffer_add(&places->refused, entry->token, strlen(entry->token) + 1) ||
+               out_of_memory(fault);
+    }
+    return handler_ranges_add_all(&place->entry.stored, &entry->pending) || out_of_memory(fault);
+}
+
 /* Inserts a batch that was recorded and not confirmed. What holds a row that the server refuses
  * was never inserted; its records come again. */
 static bool repeat(ch_places *places, ch_place *place, const ch_entry *entry, bool *ret_moved,
                    ch_fault *fault)
 {
+    ch_entry mine;
     ch_insert insert;
     handler_buffer sql = {.data = NULL}, body = {.data = NULL};
     bool good =
-        ch_journal_payload(places->journal, place->partition, entry, &insert, &sql, &body, fault);
+        adopt(places, place, entry, &mine, fault) &&
+        ch_journal_payload(places->journal, place->partition, &mine, &insert, &sql, &body, fault);
     *ret_moved = good && !insert.sql;
-    if (good && insert.sql) {
-        places->uncertain += beyond_window(places, entry) ? 1 : 0;
-        good = ch_client_insert(places->journal->client, &insert, fault);
-        bool refused = !good && fault->kind == CH_FAULT_DATA;
-        place->careful = place->careful || refused;
-        if (good && !handler_ranges_add_all(&place->entry.stored, &entry->pending)) {
-            ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
-            good = false;
-        }
-        good = good || refused;
-    }
+    if (good && insert.sql)
+        good = insert_anew(places, place, entry, &insert, fault);
     handler_buffer_clear(&sql);
     handler_buffer_clear(&body);
     return good;
 }
 
-static bool covers(const handler_ranges *stored, const handler_ranges *pending)
+static bool touches(const handler_ranges *stored, const handler_ranges *pending)
 {
     for (size_t i = 0, at = 0; i < pending->count; i++) {
-        while (at < stored->count && stored->list[at].last < pending->list[i].last)
+        while (at < stored->count && stored->list[at].last < pending->list[i].first)
             at++;
-        if (at == stored->count || stored->list[at].first > pending->list[i].first)
-            return false;
+        if (at < stored->count && stored->list[at].first <= pending->list[i].last)
+            return true;
     }
-    return true;
+    return false;
 }
 
-/* Left open, not void, and not repeated by another meanwhile. */
-static bool is_open(const ch_place *place, const view *seen, const ch_entry *entry)
+static bool was_refused(const ch_places *places, const char *token)
+{
+    const handler_buffer *refused = &places->refused;
+    for (size_t at = 0; at < refused->size; at += strlen(refused->data + at) + 1) {
+        if (strcmp(refused->data + at, token) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Left open, not void, and not repeated meanwhile. A record is in one batch that gets in and in no
+ * other: where some of a batch is stored, all of it is, or it never was inserted. */
+static bool is_open(const ch_places *places, const ch_place *place, const view *seen,
+                    const ch_entry *entry)
 {
     return entry->pending.count &&
            !(seen->settled && ch_entry_compare(seen->settled, entry->epoch, entry->owner) > 0) &&
-           !covers(&place->entry.stored, &entry->pending);
+           !touches(&place->entry.stored, &entry->pending) && !was_refused(places, entry->token);
 }
 
 /* What all have stored, and then what was left open. */
@@ -168,12 +238,11 @@ static bool catch_up(ch_places *places, ch_place *place, view *seen, ch_fault *f
 {
     bool good = ch_journal_newest_block(places->journal, &places->block, fault);
     for (size_t i = 0; good && i < seen->count; i++) {
-        good = handler_ranges_add_all(&place->entry.stored, &seen->entries[i].stored);
-        if (!good)
-            ch_fault_set(fault, CH_FAULT_PASSING, "out of memory");
+        good = handler_ranges_add_all(&place->entry.stored, &seen->entries[i].stored) ||
+               out_of_memory(fault);
     }
     for (size_t i = 0; good && !seen->moved && i < seen->count; i++) {
-        if (is_open(place, seen, &seen->entries[i]))
+        if (is_open(places, place, seen, &seen->entries[i]))
             good = repeat(places, place, &seen->entries[i], &seen->moved, fault);
     }
     return good;
@@ -207,6 +276,7 @@ static bool claim(ch_places *places, ch_place *place, uint64_t epoch, ch_fault *
     }
     ch_entry *entry = &place->entry;
     handler_ranges_reset(&entry->stored);
+    places->refused.size = 0;
     (void)snprintf(entry->writer, sizeof(entry->writer), "%016" PRIx64, random);
     entry->epoch = epoch;
     entry->version = 0;
@@ -228,8 +298,8 @@ static bool claim(ch_places *places, ch_place *place, uint64_t epoch, ch_fault *
     return ch_journal_write(places->journal, fault);
 }
 
-bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int64_t now_ms,
-                    bool *ret_stale, ch_fault *fault)
+static bool take(ch_places *places, ch_place *place, int64_t assignment, int64_t now_ms,
+                 bool *ret_stale, ch_fault *fault)
 {
     view seen;
     if (assignment != place->assignment) {
@@ -261,6 +331,23 @@ bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int6
     place->doubtful = false;
     place->wait_ms = 0;
     return true;
+}
+
+bool ch_places_take(ch_places *places, ch_place *place, int64_t assignment, int64_t now_ms,
+                    bool *ret_stale, ch_fault *fault)
+{
+    static pthread_mutex_t lanes = PTHREAD_MUTEX_INITIALIZER;
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += places->timeout_ms / 1000 + 1;
+    if (pthread_mutex_timedlock(&lanes, &until)) {
+        ch_fault_set(fault, CH_FAULT_PASSING, "partition %d waits for another lane to begin",
+                     place->partition);
+        return false;
+    }
+    bool good = take(places, place, assignment, now_ms, ret_stale, fault);
+    (void)pthread_mutex_unlock(&lanes);
+    return good;
 }
 
 bool ch_rows_begin(ch_rows *rows, uint32_t index, int64_t offset)

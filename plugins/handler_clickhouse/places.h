@@ -39,9 +39,11 @@ typedef struct ch_places {
     ch_journal *journal;
     const ch_table *table;
     char *process;
-    int64_t takeover_ms;
+    int64_t takeover_ms, timeout_ms;
     int64_t block;      /* the newest part that was seen */
     uint64_t uncertain; /* batches repeated beyond the window */
+    handler_buffer
+        refused; /* tokens that the taking in hand has repeated in vain, each with a NUL */
     size_t count, last;
     ch_place *list;
 } ch_places;

@@ -108,34 +108,25 @@ static bool record(ch_store *store, ch_batch *batches, size_t count, ch_fault *f
 
 static void judge(ch_store *store, ch_batch *batch, const json_t *tops, int64_t now_ms)
 {
-    size_t i;
-    json_t *row;
+    uint64_t epoch = 0;
+    const char *owner = NULL;
     ch_place *place = batch->place;
-    ch_fault_set(&batch->fault, CH_FAULT_PASSING, "rows of %s have vanished: nothing was stored",
-                 store->journal->table.data);
-    json_array_foreach(tops, i, row)
-    {
-        if (json_integer_value(json_array_get(row, 0)) != place->partition)
-            continue;
-        uint64_t epoch = (uint64_t)json_integer_value(json_array_get(row, 1));
-        const char *owner = json_string_value(json_array_get(row, 2));
-        if (owner && ch_entry_compare(&place->entry, epoch, owner) == 0) {
-            batch->fault.kind = CH_FAULT_NONE;
-            return;
-        }
-        place->doubtful = false; /* it is recorded, and not inserted */
-        if (owner && strcmp(owner, place->entry.owner) == 0) {
-            ch_fault_set(&batch->fault, CH_FAULT_PASSING,
-                         "partition %d was begun anew by another lane: nothing was stored",
-                         place->partition);
-            return;
-        }
+    if (ch_journal_is_top(tops, place->partition, &place->entry, &owner, &epoch))
+        return;
+    place->doubtful = false; /* it is recorded, and not inserted */
+    if (!owner) {
+        ch_fault_set(&batch->fault, CH_FAULT_PASSING,
+                     "rows of %s have vanished: nothing was stored", store->journal->table.data);
+    } else if (strcmp(owner, place->entry.owner) == 0) {
+        ch_fault_set(&batch->fault, CH_FAULT_PASSING,
+                     "partition %d was begun anew by another lane: nothing was stored",
+                     place->partition);
+    } else {
         place->wait_ms = now_ms + store->places->takeover_ms;
         ch_fault_set(&batch->fault, CH_FAULT_PASSING,
                      "partition %d was taken over by another worker (epoch %" PRIu64
                      ", ours was %" PRIu64 "): nothing was stored",
                      place->partition, epoch, place->entry.epoch);
-        return;
     }
 }
 
