@@ -126,7 +126,7 @@ def main():
           f"per s; {ratio:.2f} times its time (wanted: at most {WANTED}); {options.events:,} events, {options.lanes} lanes, medians of "
           f"{options.rounds}")
     print(f"CPU seconds: busbar {found['own']:.2f} with compression {options.compression}, the server {found['server']:.2f}; the engine's "
-          f"{best} {found[best + ' CPU']:.2f}")
+          f"{best} {found[best + ' CPU']:.2f}; {bench.memory()}")
     return 0 if ratio <= WANTED else 1
 
 

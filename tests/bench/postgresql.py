@@ -106,6 +106,7 @@ def measure(options, bootstrap, folder):
         bench = Bench(options, bootstrap, server, folder, "bench-postgresql")
         bench.prepare()
         rounds = [bench.round(number) for number in range(options.rounds)]
+    say("  " + bench.memory())
     return rounds
 
 

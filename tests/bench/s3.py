@@ -54,7 +54,7 @@ class Bench(StoreBench):
         found = {}
         for kind in ("lines", "parquet", "delta"):
             took, run, paths = self.timed_run(kind, number)
-            found[kind], found["memory"] = self.options.events / took, max(run.peak, found.get("memory", 0))
+            found[kind] = self.options.events / took
             found[kind + " CPU"] = run.cpu
             say(f"  round {number}: {kind} {took:.2f} s, CPU {run.cpu:.2f} s, {len(paths)} objects, "
                 f"{sum(map(os.path.getsize, paths)) / 2**20:.1f} MiB, at most {run.peak:.0f} MiB of memory")
@@ -93,7 +93,7 @@ def main():
     share = statistics.median(one["parquet"] / one["pyarrow"] for one in rounds)
     print(f"topic to objects, events per s: JSON lines {middle['lines']:,.0f}, Parquet {middle['parquet']:,.0f}, Delta {middle['delta']:,.0f}; "
           f"pyarrow from dictionaries {middle['pyarrow']:,.0f}; zstd alone {middle['zstd']:,.0f}")
-    print(f"Parquet is {share:.2f} times pyarrow (wanted: at least 1); at most {middle['memory']:.0f} MiB of memory with {options.lanes} lanes; "
+    print(f"Parquet is {share:.2f} times pyarrow (wanted: at least 1); {bench.memory()}; "
           f"{options.events:,} events, medians of {options.rounds}")
     print(f"CPU seconds: busbar with Parquet {middle['parquet CPU']:.2f}, pyarrow {middle['pyarrow CPU']:.2f}")
     return 0 if share >= 1 else 1

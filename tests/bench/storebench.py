@@ -103,6 +103,7 @@ class StoreBench:
         self.options, self.bootstrap, self.server, self.folder = options, bootstrap, server, folder
         self.busbar = os.path.join(options.build, "bin", "busbar")
         self.topic = f"{topic}-{uuid.uuid4().hex[:8]}"
+        self.peak = 0
 
     def written(self, name, text):
         path = os.path.join(self.folder, name + ".yaml")
@@ -126,4 +127,11 @@ class StoreBench:
         return text
 
     def run(self, config):
-        return Run([self.busbar, "run", "--once", "--only", EVENT, "--config", config])
+        run = Run([self.busbar, "run", "--once", "--only", EVENT, "--config", config])
+        self.peak = max(self.peak, run.peak)
+        return run
+
+    def memory(self):
+        """The bound is that of the batch settings: in_flight_bytes and in_flight_records, which all lanes share."""
+        lanes = self.options.lanes or 1
+        return f"memory of the worker: at most {self.peak:.0f} MiB, {self.peak / lanes:.0f} for each lane"
