@@ -7,7 +7,6 @@ the data, and takes queries over HTTP on both ports; the engine that answers the
   clickhouse_program.py WHEEL client --version
   clickhouse_program.py WHEEL server --config-file FILE
   clickhouse_program.py WHEEL client --config-file FILE --query QUERY"""
-import http.server
 import os
 import sys
 import threading
@@ -19,17 +18,12 @@ import clickhouse_server  # noqa: E402
 
 
 def serve(wheel, config):
-    sys.path.insert(0, wheel)
-    from chdb import session
     users = xml.etree.ElementTree.parse(config.findtext("user_directories/users_xml/path")).getroot()
     clickhouse_server.PASSWORD = users.findtext("users/default/password")
-    opened = session.Session(config.findtext("path"))
-    threads = []
+    data, threads = config.findtext("path"), []
     for name in ("http_port", "tcp_port"):
-        server = http.server.ThreadingHTTPServer((config.findtext("listen_host"), int(config.findtext(name))), clickhouse_server.Handler)
-        server.daemon_threads = True
-        server.folder = os.path.dirname(os.path.dirname(config.findtext("path")))
-        server.session = opened
+        server = clickhouse_server.listen(config.findtext("listen_host"), int(config.findtext(name)), wheel,
+                                          os.path.dirname(os.path.dirname(data)), data)
         threads.append(threading.Thread(target=server.serve_forever))
         threads[-1].start()
     threads[0].join()

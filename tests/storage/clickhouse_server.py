@@ -150,15 +150,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(200, found)
 
 
-def main():
-    folder, port, wheel = sys.argv[1:4]
-    sys.path.insert(0, wheel)
+def listen(host, port, wheel, folder, data):
+    """A server over the data in a folder, with the first session of the engine open."""
+    if wheel not in sys.path:
+        sys.path.insert(0, wheel)
     from chdb import session
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(port)), Handler)
+    server = http.server.ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     server.folder = folder
-    server.new_session = lambda: session.Session(os.path.join(folder, "data"))
-    idle.put(server.new_session())
+    server.new_session = lambda: session.Session(data)
+    with engine(server):
+        return server
+
+
+def main():
+    folder, port, wheel = sys.argv[1:4]
+    server = listen("127.0.0.1", int(port), wheel, folder, os.path.join(folder, "data"))
     print("ready", flush=True)
     server.serve_forever()
 

@@ -298,6 +298,9 @@ def simulate(seed, rules=frozenset(RULES)):
     return "once" if set(count) == set(world.events) - world.server.bad else "lost"
 
 
+NEEDED = {"turns": 425, "adopt": 3768, "epoch": 80, "touch": 26056, "order": 26056}
+
+
 class Model(unittest.TestCase):
     def test_each_event_once(self):
         for seed in range(3000):
@@ -309,9 +312,6 @@ class Model(unittest.TestCase):
             with self.subTest(rule):
                 self.assertEqual(simulate(seed), "once")
                 self.assertEqual(simulate(seed, frozenset(RULES) - {rule}), "twice")
-
-
-NEEDED = {}
 
 
 def main():
