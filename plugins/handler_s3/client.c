@@ -8,8 +8,8 @@
 #include <curl/curl.h>
 
 #include "../handler_common/certificates.h"
-#include "credentials.h"
 #include "../handler_common/sha256.h"
+#include "credentials.h"
 #include "sign.h"
 
 enum { ATTEMPTS = 4, FIRST_PAUSE_MS = 100, ANSWER_MAX = 256 << 20 };
