@@ -183,6 +183,19 @@ class Gateway:
         shutil.rmtree(os.path.join(self.folder, "meta", BUCKET, under), ignore_errors=True)
 
 
+def forward(port, method, target, headers, body):
+    """A request as it came, to a server of this machine; gives the reply and its body."""
+    upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    upstream.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    for name, value in headers.items():
+        upstream.putheader(name, value)
+    upstream.endheaders(body)
+    reply = upstream.getresponse()
+    data = reply.read()
+    upstream.close()
+    return reply, data
+
+
 class Faults:
     """A proxy before the gateway. `decide(method, path, number)` says what happens to a request:
     None (it goes through), a status, "reset", or "lost" (it goes through, its answer does not come)."""
@@ -208,15 +221,8 @@ class Faults:
                     return self.answer(fault, [], text.encode())
                 if fault == "reset":
                     return self.cut()
-                upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
-                upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, value in headers.items():
-                    upstream.putheader(name, value)
-                upstream.endheaders(body)
-                reply = upstream.getresponse()
-                data = reply.read()
-                upstream.close()
+                reply, data = forward(port, self.command, self.path, headers, body)
                 if fault == "lost-and-killed":
                     faults.killed()
                 if fault in ("lost", "lost-and-killed"):

@@ -5,7 +5,6 @@ have ended as AWS does."""
 import collections
 import hashlib
 import hmac
-import http.client
 import http.server
 import json
 import os
@@ -125,14 +124,7 @@ class Front(Double):
         authorization["SignedHeaders"] = authorization["SignedHeaders"].replace(";x-amz-security-token", "")
         authorization["Signature"] = signature(lake.SECRET, authorization, request.command, request.path, headers)
         headers["authorization"] = "AWS4-HMAC-SHA256 " + ", ".join(f"{name}={value}" for name, value in authorization.items())
-        upstream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        upstream.putrequest(request.command, request.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers.items():
-            upstream.putheader(name, value)
-        upstream.endheaders(body)
-        reply = upstream.getresponse()
-        data = reply.read()
-        upstream.close()
+        reply, data = lake.forward(server.port, request.command, request.path, headers, body)
         kept = [(name.lower(), value) for name, value in reply.getheaders() if name.lower() in ("etag", "content-length")]
         request.answer(reply.status, data, kept)
 
