@@ -69,7 +69,7 @@ ch_place *ch_places_get(ch_places *places, int32_t partition)
 
 /* All that writers of a partition say, and what follows from it. */
 typedef struct view {
-    ch_entry *entries; /* the highest first */
+    ch_entry *entries;
     size_t count;
     const ch_entry *top;     /* NULL: nobody has had it */
     const ch_entry *settled; /* the highest that has settled; NULL: none */
@@ -82,10 +82,12 @@ typedef struct view {
 static void look(const ch_place *place, const ch_places *places, view *seen)
 {
     size_t size = strlen(places->process);
-    seen->top = seen->count ? seen->entries : NULL;
     for (size_t i = 0; i < seen->count; i++) {
         const ch_entry *entry = &seen->entries[i];
-        if (entry->settled && !seen->settled)
+        if (!seen->top || ch_entry_compare(seen->top, entry->epoch, entry->owner) < 0)
+            seen->top = entry;
+        if (entry->settled &&
+            (!seen->settled || ch_entry_compare(seen->settled, entry->epoch, entry->owner) < 0))
             seen->settled = entry;
         if (strncmp(entry->owner, places->process, size) != 0 || entry->owner[size] != '/')
             continue;
@@ -252,8 +254,12 @@ static bool settle(ch_places *places, ch_place *place, bool *ret_moved, ch_fault
     view seen;
     if (!read_view(places, place, &seen, fault))
         return false;
-    bool ours = seen.top && ch_entry_compare(seen.top, place->entry.epoch, place->entry.owner) == 0;
-    bool good = ours ? catch_up(places, place, &seen, fault) : taken_meanwhile(place, fault);
+    bool good = seen.top && ch_entry_compare(seen.top, place->entry.epoch, place->entry.owner) == 0;
+    if (!good)
+        ch_fault_set(fault, CH_FAULT_PASSING,
+                     "partition %d is being taken by another lane or worker at the same time",
+                     place->partition);
+    good = good && catch_up(places, place, &seen, fault);
     *ret_moved = seen.moved;
     ch_entries_free(seen.entries, seen.count);
     return good;
